@@ -1,0 +1,133 @@
+import { type Kysely, type Selectable, type Transaction } from 'kysely'
+import { NotFoundError } from '../errors.ts'
+import { approvalMachineVersion } from '../machines/approval.ts'
+import type { Approval } from '../machines/decide.ts'
+import { type Database, json } from './database.ts'
+import type { ApprovalRequestTable, DecisionTable } from './schema.ts'
+import { readApproval } from './snapshots.ts'
+
+/** An approval request's row, its stored state read and checked. */
+export type ApprovalRow = Omit<Selectable<ApprovalRequestTable>, 'lifecycle'> & { lifecycle: Approval }
+export type Decision = Selectable<DecisionTable>
+
+/** What a request pins and asks, when it is opened. */
+export type NewRequest = {
+  id: string
+  modelId: number
+  version: number
+  validationId: string
+  digest: string | null
+  policyHash: string
+  incumbentVersion: number | null
+  archiveExisting: boolean
+  approvers: string[] | null
+  requestedBy: string
+  traceId: string
+  openedAt: Date
+  expiresAt: Date | null
+}
+
+/** Opens an approval request in its first state. */
+export async function insertRequest(trx: Transaction<Database>, request: NewRequest, approval: Approval): Promise<void> {
+  await trx
+    .insertInto('approval_request')
+    .values({
+      id: request.id,
+      model_id: request.modelId,
+      version: request.version,
+      state: approval.value,
+      lifecycle: json(approval),
+      machine_version: approvalMachineVersion,
+      validation_id: request.validationId,
+      digest: request.digest,
+      policy_hash: request.policyHash,
+      incumbent_version: request.incumbentVersion,
+      archive_existing: request.archiveExisting,
+      approvers: json(request.approvers),
+      requested_by: request.requestedBy,
+      trace_id: request.traceId,
+      opened_at: request.openedAt,
+      expires_at: request.expiresAt,
+    })
+    .execute()
+}
+
+/** Writes a request's new state; `closed` when it has reached a final one. */
+export async function saveApproval(
+  trx: Transaction<Database>,
+  id: string,
+  next: Approval,
+  closed: { at: Date; reason: string | null } | null,
+): Promise<void> {
+  await trx
+    .updateTable('approval_request')
+    .set({
+      state: next.value,
+      lifecycle: json(next),
+      ...(closed === null ? {} : { closed_at: closed.at, outcome_reason: closed.reason }),
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Adds one person's answer. The primary key backs "one decision per person and request" (V4). */
+export async function insertDecision(trx: Transaction<Database>, decision: Decision): Promise<void> {
+  await trx.insertInto('decision').values(decision).execute()
+}
+
+/** Notes where a request was posted. */
+export async function saveMessage(trx: Kysely<Database>, id: string, message: Record<string, string>): Promise<void> {
+  await trx.updateTable('approval_request').set({ message: json(message) }).where('id', '=', id).execute()
+}
+
+/** Loads a request. Throws NotFoundError when there is none. */
+export async function loadRequest(db: Kysely<Database>, id: string): Promise<ApprovalRow> {
+  const row = await db.selectFrom('approval_request').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw new NotFoundError(`There is no approval request ${id}.`)
+  return asRequest(row)
+}
+
+/** The name of the model that a request is about; throws NotFoundError when there is no such request. */
+export async function modelOfRequest(db: Kysely<Database>, id: string): Promise<string> {
+  const row = await db
+    .selectFrom('approval_request')
+    .innerJoin('registered_model', 'registered_model.id', 'approval_request.model_id')
+    .select('registered_model.name')
+    .where('approval_request.id', '=', id)
+    .executeTakeFirst()
+  if (row === undefined) throw new NotFoundError(`There is no approval request ${id}.`)
+  return row.name
+}
+
+/** The open requests of a model. */
+export async function listPending(db: Kysely<Database>, modelId: number): Promise<ApprovalRow[]> {
+  const rows = await db
+    .selectFrom('approval_request')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('state', '=', 'pending')
+    .orderBy('version')
+    .execute()
+  return rows.map(asRequest)
+}
+
+/** A version's requests, newest first. */
+export async function listRequests(db: Kysely<Database>, modelId: number, version: number): Promise<ApprovalRow[]> {
+  const rows = await db
+    .selectFrom('approval_request')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .orderBy('opened_at', 'desc')
+    .execute()
+  return rows.map(asRequest)
+}
+
+/** The answers to a request in the order they came. */
+export function listDecisions(db: Kysely<Database>, requestId: string): Promise<Decision[]> {
+  return db.selectFrom('decision').selectAll().where('request_id', '=', requestId).orderBy('at').execute()
+}
+
+function asRequest(row: Selectable<ApprovalRequestTable>): ApprovalRow {
+  return { ...row, lifecycle: readApproval(row) }
+}

@@ -1,0 +1,320 @@
+// The ledger of commands. SQL owns what is to be done; the queue only carries ids and may lose them all.
+//
+// Invariants:
+//   C1. A command is appended in the transaction that implies it, or not at all.
+//   C2. Every dispatch raises `attempt`; only the attempt that claimed a command may write its end (V9).
+//   C3. Leases are reckoned by the database's clock alone.
+//   C4. A command that is due and held by nobody is dispatched again, without anybody's help (L2, L4).
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { LostLeaseError } from '../errors.ts'
+import { type Database, json } from './database.ts'
+import type { CommandTable } from './schema.ts'
+
+/** Everything that may be asked of the world, by kind. */
+export type CommandPayloads = {
+  runCheck: { validationId: string; position: number }
+  postRequest: { requestId: string }
+  updateRequest: { requestId: string }
+  expireRequest: { requestId: string }
+  replyPrivately: { channel: string; user: string; text: string }
+}
+export type CommandKind = keyof CommandPayloads
+
+/** The queue that carries each kind. */
+export const queueOf = {
+  runCheck: 'checks',
+  postRequest: 'notifications',
+  updateRequest: 'notifications',
+  expireRequest: 'notifications',
+  replyPrivately: 'notifications',
+} as const satisfies Record<CommandKind, string>
+export type QueueName = (typeof queueOf)[CommandKind]
+
+/** A command to append. `runAt` defers it; without it it is due at once. */
+export type NewCommand = {
+  [K in CommandKind]: {
+    id: string
+    kind: K
+    payload: CommandPayloads[K]
+    model: string
+    version: number
+    traceId: string
+    runAt?: Date
+  }
+}[CommandKind]
+
+/** A command as claimed by one attempt, its payload typed by its kind. */
+export type ClaimedCommand = {
+  [K in CommandKind]: {
+    id: string
+    kind: K
+    payload: CommandPayloads[K]
+    model: string
+    version: number
+    traceId: string
+    attempt: number
+    failures: number
+  }
+}[CommandKind]
+
+/** Identifies one attempt at one command; what the fence compares (C2). */
+export type Attempt = { id: string; attempt: number }
+
+/** The channel on which an append wakes the dispatcher. */
+export const wakeChannel = 'greenroom_command'
+
+/** Appends commands to the ledger (C1) and wakes the dispatcher when the transaction commits. */
+export async function appendCommands(trx: Transaction<Database>, commands: NewCommand[]): Promise<void> {
+  if (commands.length === 0) return
+  await trx
+    .insertInto('command')
+    .values(
+      commands.map((command) => ({
+        id: command.id,
+        kind: command.kind,
+        queue: queueOf[command.kind],
+        payload: json(command.payload),
+        model: command.model,
+        version: command.version,
+        trace_id: command.traceId,
+        ...(command.runAt === undefined ? {} : { run_at: command.runAt }),
+      })),
+    )
+    .execute()
+  await sql`select pg_notify(${wakeChannel}, '')`.execute(trx)
+}
+
+/** What the dispatcher hands to a queue. */
+export type Dispatched = Attempt & { kind: string; queue: string; model: string; version: number }
+
+/** Takes up to `limit` due commands for dispatch: raises their attempt and gives them a queue lease. */
+export async function takeDue(db: Kysely<Database>, limit: number, leaseMs: number): Promise<Dispatched[]> {
+  const due = db
+    .selectFrom('command')
+    .select('id')
+    .where('status', '=', 'pending')
+    .where('run_at', '<=', sql<Date>`clock_timestamp()`)
+    .orderBy('run_at')
+    .limit(limit)
+    .forUpdate()
+    .skipLocked()
+  return db
+    .updateTable('command')
+    .set({ status: 'queued', attempt: sql<number>`attempt + 1`, lease_until: fromNow(leaseMs) })
+    .where('id', 'in', due)
+    .returning(['id', 'attempt', 'kind', 'queue', 'model', 'version'])
+    .execute()
+}
+
+/** Milliseconds until the next pending command is due; null when none is pending, 0 when one is overdue. */
+export async function untilNextDue(db: Kysely<Database>): Promise<number | null> {
+  const row = await db
+    .selectFrom('command')
+    .select(sql<number | null>`extract(epoch from min(run_at) - clock_timestamp())::float8 * 1000`.as('ms'))
+    .where('status', '=', 'pending')
+    .executeTakeFirstOrThrow()
+  return row.ms === null ? null : Math.max(0, row.ms)
+}
+
+/** Puts queued commands back that no queue took; not counted as a failure. */
+export async function returnUndispatched(
+  db: Kysely<Database>,
+  attempts: Attempt[],
+  delayMs: number,
+): Promise<void> {
+  await Promise.all(
+    attempts.map((attempt) =>
+      whereAttempt(db.updateTable('command'), attempt)
+        .where('status', '=', 'queued')
+        .set({ status: 'pending', lease_until: null, run_at: fromNow(delayMs) })
+        .execute(),
+    ),
+  )
+}
+
+/** Claims a queued command for this attempt; undefined when another attempt, or a cancellation, was first (C2). */
+export async function claimCommand(
+  db: Kysely<Database>,
+  attempt: Attempt,
+  leaseMs: number,
+): Promise<ClaimedCommand | undefined> {
+  const row = await whereAttempt(db.updateTable('command'), attempt)
+    .where('status', '=', 'queued')
+    .set({ status: 'running', lease_until: fromNow(leaseMs) })
+    .returningAll()
+    .executeTakeFirst()
+  return row === undefined ? undefined : asClaimed(row)
+}
+
+/** Prolongs the lease of a running attempt; false when it has lost it. */
+export async function renewLease(db: Kysely<Database>, attempt: Attempt, leaseMs: number): Promise<boolean> {
+  const result = await whereAttempt(db.updateTable('command'), attempt)
+    .where('status', '=', 'running')
+    .set({ lease_until: fromNow(leaseMs) })
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Ends a command as done. Throws LostLeaseError, which undoes the transaction, when the attempt is no longer the one (C2). */
+export async function finishCommand(trx: Transaction<Database>, attempt: Attempt): Promise<void> {
+  const result = await whereAttempt(trx.updateTable('command'), attempt)
+    .where('status', '=', 'running')
+    .set({ status: 'done', lease_until: null, last_error: null, finished_at: sql`clock_timestamp()` })
+    .executeTakeFirst()
+  if (result.numUpdatedRows !== 1n)
+    throw new LostLeaseError(`attempt ${attempt.attempt} of command ${attempt.id} was overtaken`)
+}
+
+/** Puts a running command back to be tried again after `delayMs`; false when the attempt was overtaken. */
+export async function retryCommand(
+  db: Kysely<Database>,
+  attempt: Attempt,
+  error: string,
+  delayMs: number,
+): Promise<boolean> {
+  const result = await whereAttempt(db.updateTable('command'), attempt)
+    .where('status', '=', 'running')
+    .set({
+      status: 'pending',
+      lease_until: null,
+      failures: sql<number>`failures + 1`,
+      last_error: error,
+      run_at: fromNow(delayMs),
+    })
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Gives up on a running command; it stays in the ledger as dead. */
+export async function buryCommand(trx: Kysely<Database>, attempt: Attempt, error: string): Promise<boolean> {
+  const result = await whereAttempt(trx.updateTable('command'), attempt)
+    .where('status', '=', 'running')
+    .set({
+      status: 'dead',
+      lease_until: null,
+      failures: sql<number>`failures + 1`,
+      last_error: error,
+      finished_at: sql`clock_timestamp()`,
+    })
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Gives a running command back unharmed, for a worker that is told to stop. */
+export async function giveBack(db: Kysely<Database>, attempt: Attempt): Promise<void> {
+  await whereAttempt(db.updateTable('command'), attempt)
+    .where('status', '=', 'running')
+    .set({ status: 'pending', lease_until: null, run_at: sql<Date>`clock_timestamp()` })
+    .execute()
+}
+
+/** Cancels commands that have not ended. *Idempotent.* */
+export async function cancelCommands(trx: Transaction<Database>, ids: string[]): Promise<void> {
+  if (ids.length === 0) return
+  await trx
+    .updateTable('command')
+    .set({ status: 'cancelled', lease_until: null, finished_at: sql`clock_timestamp()` })
+    .where('id', 'in', ids)
+    .where('status', 'in', ['pending', 'queued', 'running'])
+    .execute()
+}
+
+/** Cancels what of one kind is still to be done for a request. *Idempotent.* */
+export async function cancelForRequest(
+  trx: Transaction<Database>,
+  kind: CommandKind,
+  requestId: string,
+): Promise<void> {
+  await trx
+    .updateTable('command')
+    .set({ status: 'cancelled', lease_until: null, finished_at: sql`clock_timestamp()` })
+    .where('kind', '=', kind)
+    .where(sql<string>`payload ->> 'requestId'`, '=', requestId)
+    .where('status', 'in', ['pending', 'queued'])
+    .execute()
+}
+
+/** Puts running commands back whose lease is over: their worker died or hangs. Gives how many. */
+export async function reclaimAbandoned(db: Kysely<Database>, limit: number): Promise<number> {
+  const result = await db
+    .updateTable('command')
+    .set({
+      status: 'pending',
+      lease_until: null,
+      failures: sql<number>`failures + 1`,
+      last_error: 'the worker died or lost its lease',
+      run_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('id', 'in', overdue(db, 'running', limit))
+    .executeTakeFirst()
+  return Number(result.numUpdatedRows)
+}
+
+/** Queued commands whose queue lease is over: the queue may have lost them. */
+export function listOverdueQueued(db: Kysely<Database>, limit: number): Promise<Dispatched[]> {
+  return db
+    .selectFrom('command')
+    .select(['id', 'attempt', 'kind', 'queue', 'model', 'version'])
+    .where('status', '=', 'queued')
+    .where('lease_until', '<', sql<Date>`clock_timestamp()`)
+    .orderBy('lease_until')
+    .limit(limit)
+    .execute()
+}
+
+/** Prolongs the queue lease of commands that the queue still holds. */
+export async function prolongQueued(
+  db: Kysely<Database>,
+  attempts: Attempt[],
+  leaseMs: number,
+): Promise<void> {
+  await Promise.all(
+    attempts.map((attempt) =>
+      whereAttempt(db.updateTable('command'), attempt)
+        .where('status', '=', 'queued')
+        .set({ lease_until: fromNow(leaseMs) })
+        .execute(),
+    ),
+  )
+}
+
+/** How many commands stand where, for the metrics and the readiness check. */
+export function countCommands(
+  db: Kysely<Database>,
+): Promise<{ queue: string; status: string; count: number }[]> {
+  return db
+    .selectFrom('command')
+    .select(['queue', 'status', sql<number>`count(*)::int`.as('count')])
+    .where('status', 'in', ['pending', 'queued', 'running', 'dead'])
+    .groupBy(['queue', 'status'])
+    .execute()
+}
+
+function overdue(db: Kysely<Database>, status: 'running', limit: number) {
+  return db
+    .selectFrom('command')
+    .select('id')
+    .where('status', '=', status)
+    .where('lease_until', '<', sql<Date>`clock_timestamp()`)
+    .limit(limit)
+    .forUpdate()
+    .skipLocked()
+}
+
+function whereAttempt<
+  Q extends {
+    where(column: 'id', op: '=', value: string): Q & { where(column: 'attempt', op: '=', value: number): Q }
+  },
+>(query: Q, attempt: Attempt): Q {
+  return query.where('id', '=', attempt.id).where('attempt', '=', attempt.attempt)
+}
+
+function fromNow(ms: number) {
+  return sql<Date>`clock_timestamp() + make_interval(secs => ${ms / 1000})`
+}
+
+// The ledger's rows are written by appendCommands alone, which holds kind and payload together.
+function asClaimed(row: Selectable<CommandTable>): ClaimedCommand {
+  const { id, kind, payload, model, version, attempt, failures } = row
+  return { id, kind, payload, model, version, traceId: row.trace_id, attempt, failures } as ClaimedCommand
+}

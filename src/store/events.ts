@@ -1,0 +1,103 @@
+// The history of a model: what happened to its versions, who did it, through which channel and why.
+//
+// Invariants:
+//   H1. Rows are only ever added (a trigger refuses the rest), gapless by `seq` per model (V2).
+//   H2. Each row carries the hash of the row before it, so a row that was edited or removed shows.
+import type { Kysely, Selectable, Transaction } from 'kysely'
+import { canonicalJson, sha256 } from '../canonical-json.ts'
+import type { Database } from './database.ts'
+import { json } from './database.ts'
+import type { LockedModel } from './models.ts'
+import { saveModel } from './models.ts'
+import type { EventTable } from './schema.ts'
+
+/** Who acts, through which channel, and the id that follows the cause through everything it leads to. */
+export type Actor = { principal: string; channel: string; traceId: string }
+
+/** A stage and the finer state inside it. */
+export type Standing = { stage: string; state: string }
+
+/** A thing that happened, about to become a history row. `from` is null for a registration. */
+export type HistoryEntry = {
+  version: number
+  type: string
+  from: Standing | null
+  to: Standing
+  reason?: string | null
+  detail?: Record<string, unknown>
+}
+
+/** Adds one row to a model's history and moves the model's chain on (H1, H2). */
+export async function recordEvent(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  entry: HistoryEntry,
+  by: Actor,
+  now: Date,
+): Promise<void> {
+  const content = {
+    model_id: model.id,
+    seq: model.lastSeq + 1,
+    model: model.name,
+    version: entry.version,
+    type: entry.type,
+    from_stage: entry.from?.stage ?? null,
+    from_state: entry.from?.state ?? null,
+    to_stage: entry.to.stage,
+    to_state: entry.to.state,
+    actor: by.principal,
+    channel: by.channel,
+    reason: entry.reason ?? null,
+    detail: entry.detail ?? {},
+    trace_id: by.traceId,
+    at: now,
+    prev_hash: model.lastHash,
+  }
+  const hash = hashOf(content)
+  await trx
+    .insertInto('event')
+    .values({ ...content, detail: json(content.detail), hash })
+    .execute()
+  model.lastSeq = content.seq
+  model.lastHash = hash
+  await saveModel(trx, model, now)
+}
+
+/** A model's history, oldest first; after `afterSeq` when given, at most `limit` rows. */
+export function listEvents(
+  db: Kysely<Database>,
+  modelId: number,
+  page: { afterSeq?: number; limit: number; version?: number },
+): Promise<Selectable<EventTable>[]> {
+  let query = db.selectFrom('event').selectAll().where('model_id', '=', modelId)
+  if (page.afterSeq !== undefined) query = query.where('seq', '>', page.afterSeq)
+  if (page.version !== undefined) query = query.where('version', '=', page.version)
+  return query.orderBy('seq').limit(page.limit).execute()
+}
+
+/** Checks a model's whole chain; the `seq` of the first row that is missing or was changed, or null. */
+export async function findBrokenLink(db: Kysely<Database>, modelId: number): Promise<number | null> {
+  const rows = await db
+    .selectFrom('event')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .orderBy('seq')
+    .execute()
+  let previous = { seq: 0, hash: '' }
+  for (const { hash, ...content } of rows) {
+    const intact =
+      content.seq === previous.seq + 1 && content.prev_hash === previous.hash && hashOf(content) === hash
+    if (!intact) return previous.seq + 1
+    previous = { seq: content.seq, hash }
+  }
+  const model = await db
+    .selectFrom('registered_model')
+    .select('last_hash')
+    .where('id', '=', modelId)
+    .executeTakeFirst()
+  return model !== undefined && model.last_hash !== previous.hash ? previous.seq + 1 : null
+}
+
+function hashOf(content: Omit<Selectable<EventTable>, 'hash'>): string {
+  return sha256(canonicalJson(content))
+}

@@ -1,0 +1,137 @@
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import type { Suite } from '../machines/model-version.ts'
+import type { CheckRule } from '../policy/policy.ts'
+import { type Database, json } from './database.ts'
+import type { CheckResultTable, ValidationTable, Verdict } from './schema.ts'
+
+export type Validation = Selectable<ValidationTable>
+export type CheckResult = Selectable<CheckResultTable>
+
+/** Opens a validation with one unanswered row per check; `commandId` is the command that runs it. */
+export async function openValidation(
+  trx: Transaction<Database>,
+  validation: {
+    id: string
+    modelId: number
+    version: number
+    suite: Suite
+    policyHash: string
+    incumbentVersion: number | null
+    now: Date
+  },
+  checks: { commandId: string; rule: CheckRule }[],
+): Promise<void> {
+  await trx
+    .insertInto('validation')
+    .values({
+      id: validation.id,
+      model_id: validation.modelId,
+      version: validation.version,
+      suite: validation.suite,
+      status: 'running',
+      policy_hash: validation.policyHash,
+      incumbent_version: validation.incumbentVersion,
+      opened_at: validation.now,
+    })
+    .execute()
+  if (checks.length === 0) return
+  await trx
+    .insertInto('check_result')
+    .values(
+      checks.map((check, position) => ({
+        validation_id: validation.id,
+        position,
+        rule: json(check.rule),
+        command_id: check.commandId,
+      })),
+    )
+    .execute()
+}
+
+/** What a check found, as it is recorded. */
+export type Finding = {
+  verdict: Verdict
+  summary: string
+  measured: Record<string, unknown>
+  digest: string | null
+}
+
+/** Records a check's finding, once; the attempt that wrote it is kept (V9). */
+export async function saveFinding(
+  trx: Transaction<Database>,
+  check: { validationId: string; position: number; attempt: number },
+  finding: Finding,
+  times: { startedAt: Date; finishedAt: Date },
+): Promise<void> {
+  await trx
+    .updateTable('check_result')
+    .set({
+      verdict: finding.verdict,
+      summary: finding.summary,
+      measured: json(finding.measured),
+      digest: finding.digest,
+      attempt: check.attempt,
+      started_at: times.startedAt,
+      finished_at: times.finishedAt,
+    })
+    .where('validation_id', '=', check.validationId)
+    .where('position', '=', check.position)
+    .execute()
+}
+
+/** Ends a validation that is running; false when it had already ended. */
+export async function closeValidation(
+  trx: Transaction<Database>,
+  id: string,
+  status: Exclude<ValidationTable['status'], 'running'>,
+  digest: string | null,
+  now: Date,
+): Promise<boolean> {
+  const result = await trx
+    .updateTable('validation')
+    .set({ status, digest, closed_at: now })
+    .where('id', '=', id)
+    .where('status', '=', 'running')
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Finds a validation by its id. */
+export function findValidation(db: Kysely<Database>, id: string): Promise<Validation | undefined> {
+  return db.selectFrom('validation').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+/** The checks of a validation in the order of the policy. */
+export function listChecks(db: Kysely<Database>, validationId: string): Promise<CheckResult[]> {
+  return db.selectFrom('check_result').selectAll().where('validation_id', '=', validationId).orderBy('position').execute()
+}
+
+/** The validations of a version, newest first. */
+export function listValidations(db: Kysely<Database>, modelId: number, version: number): Promise<Validation[]> {
+  return db
+    .selectFrom('validation')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .orderBy('opened_at', 'desc')
+    .orderBy(sql`closed_at desc nulls first`)
+    .execute()
+}
+
+/** Tells whether the checks before Staging last passed under this very policy. */
+export async function passedUnder(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+  policyHash: string,
+): Promise<boolean> {
+  const last = await db
+    .selectFrom('validation')
+    .select(['status', 'policy_hash'])
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .where('suite', 'in', ['validate', 'all'])
+    .orderBy('opened_at', 'desc')
+    .executeTakeFirst()
+  return last?.status === 'passed' && last.policy_hash === policyHash
+}

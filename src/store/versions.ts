@@ -1,0 +1,174 @@
+import type { Kysely, Selectable, Transaction } from 'kysely'
+import { NotFoundError } from '../errors.ts'
+import { type Lifecycle, stageOf, stateOf } from '../machines/decide.ts'
+import { modelVersionMachineVersion } from '../machines/model-version.ts'
+import { type Database, json } from './database.ts'
+import type { LockedModel } from './models.ts'
+import type { ModelVersionTable } from './schema.ts'
+import { readLifecycle } from './snapshots.ts'
+
+/** Names one version of one model. */
+export type VersionRef = { name: string; version: number }
+
+/** A version's row, its stored lifecycle read and checked. */
+export type VersionRow = Omit<Selectable<ModelVersionTable>, 'lifecycle'> & { lifecycle: Lifecycle }
+
+/** What is known of a version when it is registered. */
+export type NewVersion = {
+  version: number
+  source: string
+  runId: string | null
+  digest: string | null
+  metrics: Record<string, number>
+  tags: Record<string, string>
+  description: string | null
+  author: string | null
+  registeredBy: string
+  traceId: string
+}
+
+/** Adds a version with its tags, in the state its lifecycle begins in. */
+export async function insertVersion(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  version: NewVersion,
+  lifecycle: Lifecycle,
+  now: Date,
+): Promise<VersionRow> {
+  const row = {
+    model_id: model.id,
+    version: version.version,
+    stage: stageOf(lifecycle),
+    state: stateOf(lifecycle),
+    machine_version: modelVersionMachineVersion,
+    exclusive: false,
+    source: version.source,
+    run_id: version.runId,
+    digest: version.digest,
+    description: version.description,
+    author: version.author,
+    registered_by: version.registeredBy,
+    trace_id: version.traceId,
+    created_at: now,
+    updated_at: now,
+  }
+  await trx
+    .insertInto('model_version')
+    .values({ ...row, lifecycle: json(lifecycle), metrics: json(version.metrics) })
+    .execute()
+  const tags = Object.entries(version.tags).map(([key, value]) => ({
+    model_id: model.id,
+    version: version.version,
+    key,
+    value,
+  }))
+  if (tags.length > 0) await trx.insertInto('model_version_tag').values(tags).execute()
+  return { ...row, metrics: version.metrics, lifecycle }
+}
+
+/** Loads a version of a locked model. Throws NotFoundError when there is none. */
+export async function loadVersion(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  version: number,
+): Promise<VersionRow> {
+  const row = await findVersionRow(trx, model.id, version)
+  if (row === undefined) throw new NotFoundError(`There is no version ${version} of "${model.name}".`)
+  return row
+}
+
+/** Writes a version's new state. `exclusive` says whether, in Production, it is there alone (V1). */
+export async function saveLifecycle(
+  trx: Transaction<Database>,
+  row: VersionRow,
+  next: Lifecycle,
+  exclusive: boolean,
+  now: Date,
+): Promise<VersionRow> {
+  const changed = { stage: stageOf(next), state: stateOf(next), exclusive, updated_at: now }
+  await trx
+    .updateTable('model_version')
+    .set({ ...changed, lifecycle: json(next) })
+    .where('model_id', '=', row.model_id)
+    .where('version', '=', row.version)
+    .execute()
+  return { ...row, ...changed, lifecycle: next }
+}
+
+/** Notes the digest that a validation saw, where none was declared at registration. */
+export async function saveDigest(trx: Transaction<Database>, row: VersionRow, digest: string): Promise<void> {
+  await trx
+    .updateTable('model_version')
+    .set({ digest })
+    .where('model_id', '=', row.model_id)
+    .where('version', '=', row.version)
+    .execute()
+}
+
+/** Numbers of the versions of a model that are in Production, the most recently promoted first. */
+export async function listIncumbents(db: Kysely<Database>, modelId: number): Promise<number[]> {
+  const rows = await db
+    .selectFrom('model_version')
+    .select('version')
+    .where('model_id', '=', modelId)
+    .where('stage', '=', 'Production')
+    .orderBy('updated_at', 'desc')
+    .orderBy('version', 'desc')
+    .execute()
+  return rows.map((row) => row.version)
+}
+
+/** Finds a version by the model's name; undefined when there is no such model or version. */
+export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promise<VersionRow | undefined> {
+  const model = await db
+    .selectFrom('registered_model')
+    .select('id')
+    .where('name', '=', ref.name)
+    .executeTakeFirst()
+  return model === undefined ? undefined : findVersionRow(db, model.id, ref.version)
+}
+
+/** All versions of a model, newest first. */
+export async function listVersions(db: Kysely<Database>, modelId: number): Promise<VersionRow[]> {
+  const rows = await db
+    .selectFrom('model_version')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .orderBy('version', 'desc')
+    .execute()
+  return rows.map(asVersion)
+}
+
+/** A version's tags. */
+export async function listTags(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+): Promise<Record<string, string>> {
+  const rows = await db
+    .selectFrom('model_version_tag')
+    .select(['key', 'value'])
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .orderBy('key')
+    .execute()
+  return Object.fromEntries(rows.map((row) => [row.key, row.value]))
+}
+
+async function findVersionRow(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+): Promise<VersionRow | undefined> {
+  const row = await db
+    .selectFrom('model_version')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .executeTakeFirst()
+  return row === undefined ? undefined : asVersion(row)
+}
+
+function asVersion(row: Selectable<ModelVersionTable>): VersionRow {
+  return { ...row, lifecycle: readLifecycle(row) }
+}
