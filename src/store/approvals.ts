@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, type Transaction } from 'kysely'
+import type { Kysely, Selectable, Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import { approvalMachineVersion } from '../machines/approval.ts'
 import type { Approval } from '../machines/decide.ts'
@@ -21,14 +21,17 @@ export type NewRequest = {
   incumbentVersion: number | null
   archiveExisting: boolean
   approvers: string[] | null
-  requestedBy: string
   traceId: string
   openedAt: Date
   expiresAt: Date | null
 }
 
 /** Opens an approval request in its first state. */
-export async function insertRequest(trx: Transaction<Database>, request: NewRequest, approval: Approval): Promise<void> {
+export async function insertRequest(
+  trx: Transaction<Database>,
+  request: NewRequest,
+  approval: Approval,
+): Promise<void> {
   await trx
     .insertInto('approval_request')
     .values({
@@ -44,7 +47,6 @@ export async function insertRequest(trx: Transaction<Database>, request: NewRequ
       incumbent_version: request.incumbentVersion,
       archive_existing: request.archiveExisting,
       approvers: json(request.approvers),
-      requested_by: request.requestedBy,
       trace_id: request.traceId,
       opened_at: request.openedAt,
       expires_at: request.expiresAt,
@@ -76,8 +78,16 @@ export async function insertDecision(trx: Transaction<Database>, decision: Decis
 }
 
 /** Notes where a request was posted. */
-export async function saveMessage(trx: Kysely<Database>, id: string, message: Record<string, string>): Promise<void> {
-  await trx.updateTable('approval_request').set({ message: json(message) }).where('id', '=', id).execute()
+export async function saveMessage(
+  trx: Kysely<Database>,
+  id: string,
+  message: Record<string, string>,
+): Promise<void> {
+  await trx
+    .updateTable('approval_request')
+    .set({ message: json(message) })
+    .where('id', '=', id)
+    .execute()
 }
 
 /** Loads a request. Throws NotFoundError when there is none. */
@@ -112,7 +122,11 @@ export async function listPending(db: Kysely<Database>, modelId: number): Promis
 }
 
 /** A version's requests, newest first. */
-export async function listRequests(db: Kysely<Database>, modelId: number, version: number): Promise<ApprovalRow[]> {
+export async function listRequests(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+): Promise<ApprovalRow[]> {
   const rows = await db
     .selectFrom('approval_request')
     .selectAll()

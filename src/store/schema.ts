@@ -144,7 +144,6 @@ export type ApprovalRequestTable = {
   incumbent_version: number | null
   archive_existing: boolean
   approvers: Json<string[] | null>
-  requested_by: string
   trace_id: string
   /** Where it was posted, once it was. */
   message: Json<Record<string, string> | null>

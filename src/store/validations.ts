@@ -103,11 +103,20 @@ export function findValidation(db: Kysely<Database>, id: string): Promise<Valida
 
 /** The checks of a validation in the order of the policy. */
 export function listChecks(db: Kysely<Database>, validationId: string): Promise<CheckResult[]> {
-  return db.selectFrom('check_result').selectAll().where('validation_id', '=', validationId).orderBy('position').execute()
+  return db
+    .selectFrom('check_result')
+    .selectAll()
+    .where('validation_id', '=', validationId)
+    .orderBy('position')
+    .execute()
 }
 
 /** The validations of a version, newest first. */
-export function listValidations(db: Kysely<Database>, modelId: number, version: number): Promise<Validation[]> {
+export function listValidations(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+): Promise<Validation[]> {
   return db
     .selectFrom('validation')
     .selectAll()

@@ -77,15 +77,17 @@ export async function loadVersion(
   return row
 }
 
-/** Writes a version's new state. `exclusive` says whether, in Production, it is there alone (V1). */
+/**
+ * Writes a version's new state. A version that enters Production is not yet marked as being there alone:
+ * see {@link markExclusive}.
+ */
 export async function saveLifecycle(
   trx: Transaction<Database>,
   row: VersionRow,
   next: Lifecycle,
-  exclusive: boolean,
   now: Date,
 ): Promise<VersionRow> {
-  const changed = { stage: stageOf(next), state: stateOf(next), exclusive, updated_at: now }
+  const changed = { stage: stageOf(next), state: stateOf(next), exclusive: false, updated_at: now }
   await trx
     .updateTable('model_version')
     .set({ ...changed, lifecycle: json(next) })
@@ -93,6 +95,16 @@ export async function saveLifecycle(
     .where('version', '=', row.version)
     .execute()
   return { ...row, ...changed, lifecycle: next }
+}
+
+/** Marks a version as the only one in Production; the unique index refuses a second one (V1). */
+export async function markExclusive(trx: Transaction<Database>, row: VersionRow): Promise<void> {
+  await trx
+    .updateTable('model_version')
+    .set({ exclusive: true })
+    .where('model_id', '=', row.model_id)
+    .where('version', '=', row.version)
+    .execute()
 }
 
 /** Notes the digest that a validation saw, where none was declared at registration. */

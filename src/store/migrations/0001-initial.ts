@@ -142,7 +142,6 @@ export const initial = {
         incumbent_version integer,
         archive_existing boolean not null,
         approvers jsonb,
-        requested_by text not null,
         trace_id text not null,
         message jsonb,
         opened_at timestamptz not null,

@@ -1,0 +1,187 @@
+// The one door through which a model version comes to be and changes.
+//
+// Invariants:
+//   A1. Every change to a model's versions holds that model's row lock.
+//   A2. State, history row and commands commit together, or none does (V2).
+//   A3. No network and no artifact is touched inside the transaction: the world learns from commands.
+//   A4. Whatever a promotion archives is archived in the promotion's transaction (V1).
+import type { Kysely, Transaction } from 'kysely'
+import type { LifecycleDeps } from './lifecycle/deps.ts'
+import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
+import { beginLifecycle, decide, stageOf, stateOf } from './machines/decide.ts'
+import type { ModelVersionEvent, Stage } from './machines/model-version.ts'
+import type { Database } from './store/database.ts'
+import { type Actor, recordEvent } from './store/events.ts'
+import { ensureModel, type LockedModel, lockModel } from './store/models.ts'
+import {
+  findVersion,
+  insertVersion,
+  loadVersion,
+  markExclusive,
+  saveLifecycle,
+  type VersionRef,
+  type VersionRow,
+} from './store/versions.ts'
+
+/** A model version as somebody registers it. Texts are free of NUL and lone surrogates. */
+export type Registration = {
+  name: string
+  source: string
+  /** The number it must have; null takes the next one. */
+  version: number | null
+  runId: string | null
+  metrics: Record<string, number>
+  tags: Record<string, string>
+  description: string | null
+  author: string | null
+  /** `sha256:<hex>`. */
+  digest: string | null
+}
+
+/** Where a version stands after something was asked of it. */
+export type Standing = { name: string; version: number; stage: Stage; state: string }
+
+export type RegisterOutcome =
+  | ({ kind: 'registered' } & Standing)
+  /** The same version had been registered before; nothing changed (V7). */
+  | ({ kind: 'duplicate' } & Standing)
+  /** The number is taken by something else. */
+  | ({ kind: 'conflict'; why: string } & Standing)
+
+/** The event was accepted, or the version's state does not allow it. */
+export type AdvanceOutcome = ({ kind: 'moved' } & Standing) | ({ kind: 'refused' } & Standing)
+
+/** Why something is done, in a person's words, and figures for the history. */
+export type Cause = { reason?: string | null; detail?: Record<string, unknown> }
+
+/** Registers a version: its row, first history row and first commands commit together (A2). */
+export function register(
+  db: Kysely<Database>,
+  registration: Registration,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<RegisterOutcome> {
+  return db.transaction().execute((trx) => registerIn(trx, registration, by, deps))
+}
+
+/** {@link register}, inside a transaction that also holds what led to it, such as a claimed delivery. */
+export async function registerIn(
+  trx: Transaction<Database>,
+  registration: Registration,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<RegisterOutcome> {
+  const now = deps.now()
+  const model = await ensureModel(trx, registration.name, now) // A1
+  const number = registration.version ?? model.nextVersion
+  if (registration.version !== null) {
+    const existing = await findVersion(trx, { name: model.name, version: number })
+    if (existing !== undefined) return alreadyThere(model, existing, registration)
+  }
+  model.nextVersion = Math.max(model.nextVersion, number + 1) // V11
+  const { next, effects } = beginLifecycle(deps.newId())
+  const version = await insertVersion(
+    trx,
+    model,
+    { ...registration, version: number, registeredBy: by.principal, traceId: by.traceId },
+    next,
+    now,
+  )
+  const detail = {
+    source: version.source,
+    runId: version.run_id,
+    digest: version.digest,
+    author: version.author,
+  }
+  await recordEvent(
+    trx,
+    model,
+    { version: number, type: 'registered', from: null, to: version, detail },
+    by,
+    now,
+  ) // A2
+  await follow(trx, model, await applyEffects(trx, model, version, effects, by, deps), by, deps)
+  return { kind: 'registered', ...(await standingOf(trx, model, number)) }
+}
+
+/** Tells one event to one version's lifecycle, and commits what follows from it (A1 to A4). */
+export function advance(
+  db: Kysely<Database>,
+  ref: VersionRef,
+  event: ModelVersionEvent,
+  by: Actor,
+  deps: LifecycleDeps,
+  cause: Cause = {},
+): Promise<AdvanceOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const model = await lockModel(trx, ref.name) // A1
+    return advanceIn(trx, model, ref.version, event, by, deps, cause)
+  })
+}
+
+/** {@link advance}, on a model that this transaction has locked already. */
+export async function advanceIn(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  number: number,
+  event: ModelVersionEvent,
+  by: Actor,
+  deps: LifecycleDeps,
+  cause: Cause = {},
+): Promise<AdvanceOutcome> {
+  const now = deps.now()
+  const version = await loadVersion(trx, model, number)
+  const decision = decide(version.lifecycle, event)
+  if (decision.kind === 'refused')
+    return { kind: 'refused', name: model.name, version: number, stage: version.stage, state: version.state }
+  const moved = await saveLifecycle(trx, version, decision.next, now)
+  await recordEvent(
+    trx,
+    model,
+    { version: number, type: event.type, from: version, to: moved, ...cause },
+    by,
+    now,
+  ) // A2
+  await follow(trx, model, await applyEffects(trx, model, moved, decision.effects, by, deps), by, deps) // A4
+  if (moved.stage === 'Production' && archivesOthers(event)) await markExclusive(trx, moved)
+  return {
+    kind: 'moved',
+    name: model.name,
+    version: number,
+    stage: stageOf(decision.next),
+    state: stateOf(decision.next),
+  }
+}
+
+async function follow(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  followUps: FollowUp[],
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<void> {
+  for (const next of followUps)
+    await advanceIn(trx, model, next.version, next.event, by, deps, { reason: next.reason })
+}
+
+function archivesOthers(event: ModelVersionEvent): boolean {
+  return event.type === 'rollback' || ('archiveExisting' in event && event.archiveExisting)
+}
+
+function alreadyThere(model: LockedModel, existing: VersionRow, wanted: Registration): RegisterOutcome {
+  const standing = {
+    name: model.name,
+    version: existing.version,
+    stage: existing.stage,
+    state: existing.state,
+  }
+  const sameDigest = wanted.digest === null || existing.digest === null || wanted.digest === existing.digest
+  if (existing.source === wanted.source && sameDigest) return { kind: 'duplicate', ...standing }
+  const why = `Version ${existing.version} of "${model.name}" is already registered with another source or digest; leave out the version to take the next number.`
+  return { kind: 'conflict', why, ...standing }
+}
+
+async function standingOf(trx: Transaction<Database>, model: LockedModel, number: number): Promise<Standing> {
+  const { stage, state } = await loadVersion(trx, model, number)
+  return { name: model.name, version: number, stage, state }
+}

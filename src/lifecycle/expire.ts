@@ -1,0 +1,35 @@
+import type { Kysely } from 'kysely'
+import { advanceIn } from '../lifecycle.ts'
+import { loadRequest } from '../store/approvals.ts'
+import { type Attempt, finishCommand } from '../store/commands.ts'
+import type { Database } from '../store/database.ts'
+import { lockModel } from '../store/models.ts'
+import type { LifecycleDeps } from './deps.ts'
+import { endRequest } from './effects.ts'
+
+/**
+ * Ends a request whose deadline has passed, and the command that watched it. A request that has ended
+ * otherwise is left alone. Gives whether it expired; false with a `pending` request means: not yet.
+ */
+export function expireRequest(
+  db: Kysely<Database>,
+  watch: Attempt & { model: string; traceId: string; requestId: string },
+  deps: LifecycleDeps,
+): Promise<'expired' | 'ended before' | 'not yet'> {
+  return db.transaction().execute(async (trx) => {
+    const model = await lockModel(trx, watch.model)
+    const request = await loadRequest(trx, watch.requestId)
+    if (request.state !== 'pending') {
+      await finishCommand(trx, watch)
+      return 'ended before'
+    }
+    const reason = 'nobody decided in time'
+    if (!(await endRequest(trx, model, request, 'deadlinePassed', reason, deps))) return 'not yet'
+    await finishCommand(trx, watch)
+    const by = { principal: 'greenroom', channel: 'worker', traceId: watch.traceId }
+    await advanceIn(trx, model, request.version, { type: 'expired', requestId: request.id }, by, deps, {
+      reason,
+    })
+    return 'expired'
+  })
+}

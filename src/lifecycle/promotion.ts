@@ -1,0 +1,83 @@
+import type { Kysely } from 'kysely'
+import { NotFoundError } from '../errors.ts'
+import { advance } from '../lifecycle.ts'
+import { listPending } from '../store/approvals.ts'
+import type { Database } from '../store/database.ts'
+import type { Actor } from '../store/events.ts'
+import { passedUnder } from '../store/validations.ts'
+import { findVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
+import { type Answerer, type AnswerOutcome, answerRequest } from './answer.ts'
+import type { LifecycleDeps } from './deps.ts'
+
+/** What asking for a version's promotion led to. */
+export type PromotionOutcome =
+  | AnswerOutcome
+  /** A fresh test was started; people are asked when it passes. */
+  | { kind: 'testing'; name: string; version: number }
+  /** A request is open and waits for others than the caller. */
+  | { kind: 'asked'; name: string; version: number; requestId: string; why: string }
+  /** Moved at once, because the policy has no gate. */
+  | { kind: 'moved'; name: string; version: number }
+  /** It is in Production already; nothing changed. */
+  | { kind: 'alreadyLive'; name: string; version: number }
+  | { kind: 'notReady'; name: string; version: number; why: string }
+
+/**
+ * Asks for a version's promotion to Production. For an approver, on an open request, it is their decision
+ * like any other; otherwise it asks those who may decide. It never skips a check.
+ */
+export async function promote(
+  db: Kysely<Database>,
+  ref: VersionRef,
+  wish: { archiveExisting?: boolean; reason: string | null },
+  from: Answerer,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<PromotionOutcome> {
+  const version = await findVersion(db, ref)
+  if (version === undefined) throw new NotFoundError(`There is no version ${ref.version} of "${ref.name}".`)
+  const { rules, hash } = deps.policy.rulesFor(ref.name)
+  if (version.stage === 'Production') return { kind: 'alreadyLive', ...ref }
+  if (rules.gate === 'none') {
+    const archiveExisting = wish.archiveExisting ?? rules.archiveExisting
+    await advance(db, ref, { type: 'move', to: 'Production', gate: 'none', archiveExisting }, by, deps, {
+      reason: wish.reason,
+    })
+    return { kind: 'moved', ...ref }
+  }
+  const request = (await listPending(db, version.model_id)).find((pending) => pending.version === ref.version)
+  if (request !== undefined) {
+    const outcome = await answerRequest(db, request.id, { answer: 'approve', ...wish }, from, by, deps)
+    return outcome.kind === 'refused' && outcome.refusal === 'notAnApprover'
+      ? {
+          kind: 'asked',
+          ...ref,
+          requestId: request.id,
+          why: 'Approval was asked for; an approver of this model must decide.',
+        }
+      : outcome
+  }
+  const underCurrentPolicy = await passedUnder(db, version.model_id, version.version, hash)
+  const event = { type: 'requestApproval', underCurrentPolicy, freshId: deps.newId() } as const
+  const outcome = await advance(db, ref, event, by, deps, { reason: wish.reason })
+  return outcome.kind === 'moved'
+    ? { kind: 'testing', ...ref }
+    : { kind: 'notReady', ...ref, why: whyNotReady(version) }
+}
+
+function whyNotReady(version: VersionRow): string {
+  switch (`${version.stage}.${version.state}`) {
+    case 'None.validating':
+      return 'Its validation is still running; ask again when it is in Staging.'
+    case 'None.rejected':
+      return 'Its validation failed; see `greenroom info` for the figures, then register a better version or run `greenroom validate`.'
+    case 'None.stuck':
+      return 'Its validation could not be completed for technical reasons; run `greenroom validate` to try again.'
+    case 'None.idle':
+      return 'It has not been validated; run `greenroom validate` first.'
+    case 'Staging.testing':
+      return 'Its tests in Staging are running; people are asked when they pass.'
+    default:
+      return `It is in ${version.stage}; only a version in Staging can be promoted.`
+  }
+}

