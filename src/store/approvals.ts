@@ -97,6 +97,12 @@ export async function loadRequest(db: Kysely<Database>, id: string): Promise<App
   return asRequest(row)
 }
 
+/** Loads a request and holds its row until the transaction ends. Throws NotFoundError when there is none. */
+export async function lockRequest(trx: Transaction<Database>, id: string): Promise<ApprovalRow> {
+  await trx.selectFrom('approval_request').select('id').where('id', '=', id).forUpdate().execute()
+  return loadRequest(trx, id)
+}
+
 /** The name of the model that a request is about; throws NotFoundError when there is no such request. */
 export async function modelOfRequest(db: Kysely<Database>, id: string): Promise<string> {
   const row = await db

@@ -1,0 +1,52 @@
+import type { Kysely } from 'kysely'
+import type { CheckEnvironment } from '../checks/check.ts'
+import type { LifecycleDeps } from '../lifecycle/deps.ts'
+import { recordFinding } from '../lifecycle/findings.ts'
+import type { Notifier } from '../notifiers/notifier.ts'
+import type { ClaimedCommand } from '../store/commands.ts'
+import type { Database } from '../store/database.ts'
+import { runCheckCommand } from './run-check.ts'
+import { runExpireRequest, runPostRequest, runReplyPrivately, runUpdateRequest } from './tell-people.ts'
+import type { CommandRunner, WorkerDeps } from './workers.ts'
+
+/** What the commands of all kinds need. */
+export type CommandDeps = LifecycleDeps & {
+  db: Kysely<Database>
+  notifier: Notifier
+  checks: Omit<CheckEnvironment, 'signal'>
+}
+
+/** The one place that knows which function runs which kind of command. */
+export function commandRunner(deps: CommandDeps): CommandRunner {
+  return (command, signal) => {
+    switch (command.kind) {
+      case 'runCheck':
+        return runCheckCommand(deps, command, signal)
+      case 'postRequest':
+        return runPostRequest(deps, command)
+      case 'updateRequest':
+        return runUpdateRequest(deps, command)
+      case 'expireRequest':
+        return runExpireRequest(deps, command)
+      case 'replyPrivately':
+        return runReplyPrivately(deps, command)
+    }
+  }
+}
+
+/** A check that cannot be made is an errored finding, so that its validation reaches its end all the same. */
+export function giveUpOn(deps: CommandDeps): WorkerDeps['giveUp'] {
+  return async (command: ClaimedCommand, why: string): Promise<boolean> => {
+    if (command.kind !== 'runCheck') return false
+    const at = deps.now()
+    const finding = { verdict: 'errored', summary: why, measured: {}, digest: null } as const
+    await recordFinding(
+      deps.db,
+      { ...command, ...command.payload },
+      finding,
+      { startedAt: at, finishedAt: at },
+      deps,
+    )
+    return true
+  }
+}

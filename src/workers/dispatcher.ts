@@ -1,0 +1,151 @@
+// Carries due commands from the ledger to the queues.
+//
+// Invariants:
+//   P1. It only ever takes what the ledger says is due; whether a queue took it is never relied on.
+//   P2. It wakes on a commit (NOTIFY), when the next command falls due, and every second in any case.
+import type { Kysely } from 'kysely'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import {
+  type Dispatched,
+  type QueueName,
+  returnUndispatched,
+  takeDue,
+  untilNextDue,
+  wakeChannel,
+} from '../store/commands.ts'
+import type { Database } from '../store/database.ts'
+import type { Queues } from './queues.ts'
+
+/** How long a queue may hold a command before the sweeper looks after it. */
+export const queueLeaseMs = 5_000
+const batchSize = 500
+const pollMs = 1_000
+// Long enough not to spin while the queue's backend is away, short enough to be prompt when it is back.
+const refusedDelayMs = 500
+
+/** A background activity; `stop` resolves when it has ended. */
+export type Background = { stop(): Promise<void> }
+
+/** Starts dispatching. `databaseUrl` is for the connection of its own that listens. */
+export function startDispatcher(deps: {
+  db: Kysely<Database>
+  databaseUrl: string
+  queues: Queues
+  log: Logger
+}): Background {
+  const { db, queues, log } = deps
+  const bell = makeBell()
+  const listener = listen(deps.databaseUrl, bell.ring, log)
+  let stopping = false
+
+  const run = async (): Promise<void> => {
+    while (!stopping) {
+      try {
+        const sent = await dispatchDue(db, queues, log)
+        if (sent === batchSize) continue
+        await bell.wait(Math.min(pollMs, (await untilNextDue(db)) ?? pollMs))
+      } catch (error) {
+        log.warn({ err: error }, 'dispatch failed; trying again')
+        await bell.wait(pollMs)
+      }
+    }
+  }
+  const running = run()
+  return {
+    stop: async () => {
+      stopping = true
+      bell.ring()
+      await running
+      await listener.stop()
+    },
+  }
+}
+
+/** Takes one batch of due commands and hands it over; gives how many were due. */
+async function dispatchDue(db: Kysely<Database>, queues: Queues, log: Logger): Promise<number> {
+  const due = await takeDue(db, batchSize, queueLeaseMs)
+  const byQueue = Map.groupBy(due, (command) => command.queue as QueueName)
+  for (const [queue, commands] of byQueue) {
+    try {
+      await queues.add(queue, commands.map(jobOf))
+    } catch (error) {
+      log.warn({ err: error, queue, commands: commands.length }, 'the queue took nothing; trying again')
+      await returnUndispatched(db, commands, refusedDelayMs)
+    }
+  }
+  return due.length
+}
+
+function jobOf(command: Dispatched) {
+  const { id, attempt, model, version } = command
+  return { kind: command.kind, data: { commandId: id, attempt, model, version } }
+}
+
+/** A bell that can be rung while nobody waits: the next wait then ends at once. */
+function makeBell() {
+  let rung = false
+  let wake = () => {}
+  return {
+    ring: () => {
+      rung = true
+      wake()
+    },
+    wait: async (ms: number): Promise<void> => {
+      if (!rung)
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms)
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      rung = false
+    },
+  }
+}
+
+/** Keeps a connection that listens for appended commands, and makes a new one when it breaks. */
+function listen(url: string, onWake: () => void, log: Logger): Background {
+  let stopped = false
+  let client: pg.Client | undefined
+  let retry: NodeJS.Timeout | undefined
+
+  const connect = async (): Promise<void> => {
+    const next = new pg.Client({
+      connectionString: url,
+      application_name: 'greenroom dispatcher',
+      keepAlive: true,
+    })
+    let lost = false
+    const again = (error?: Error) => {
+      if (stopped || lost) return
+      lost = true
+      if (error !== undefined)
+        log.warn({ err: error }, 'the wake-up connection broke; polling until it is back')
+      next.end().catch(() => {})
+      retry = setTimeout(connect, pollMs)
+    }
+    next.on('error', again)
+    next.on('end', () => again())
+    next.on('notification', onWake)
+    try {
+      await next.connect()
+      await next.query(`listen ${wakeChannel}`)
+      client = next
+      if (stopped) await next.end()
+      else onWake()
+    } catch (error) {
+      again(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+  const first = connect()
+  return {
+    stop: async () => {
+      stopped = true
+      clearTimeout(retry)
+      await first
+      await client?.end().catch(() => {})
+    },
+  }
+}

@@ -1,0 +1,60 @@
+import type { Kysely } from 'kysely'
+import { NotFoundError } from '../errors.ts'
+import type { CheckView, RequestView, VersionView } from '../notifiers/notifier.ts'
+import { type ApprovalRow, listDecisions, loadRequest, modelOfRequest } from '../store/approvals.ts'
+import type { Database } from '../store/database.ts'
+import { listChecks, listValidations } from '../store/validations.ts'
+import { findVersion, listTags, type VersionRow } from '../store/versions.ts'
+
+/** Collects what people are shown of a request as it stands now. Throws NotFoundError when there is none. */
+export async function loadRequestView(db: Kysely<Database>, requestId: string): Promise<RequestView> {
+  const request = await loadRequest(db, requestId)
+  const model = await modelOfRequest(db, requestId)
+  const candidate = await loadView(db, model, request.version)
+  if (candidate === null) throw new NotFoundError(`There is no version ${request.version} of "${model}".`)
+  const incumbent =
+    request.incumbent_version === null ? null : await loadView(db, model, request.incumbent_version)
+  const decisions = await listDecisions(db, requestId)
+  return {
+    id: request.id,
+    model,
+    state: request.state,
+    candidate,
+    incumbent,
+    archiveExisting: request.archive_existing,
+    checks: await loadChecks(db, request),
+    approvers: request.approvers,
+    quorum: request.lifecycle.context.quorum,
+    decisions: decisions.map(({ principal, answer, reason }) => ({ principal, answer, reason })),
+    openedAt: request.opened_at,
+    expiresAt: request.expires_at,
+    outcomeReason: request.outcome_reason,
+    traceId: request.trace_id,
+  }
+}
+
+async function loadView(db: Kysely<Database>, model: string, number: number): Promise<VersionView | null> {
+  const row = await findVersion(db, { name: model, version: number })
+  return row === undefined ? null : asView(row, await listTags(db, row.model_id, number))
+}
+
+function asView(row: VersionRow, tags: Record<string, string>): VersionView {
+  const { version, stage, source, digest, author, description, metrics } = row
+  return { version, stage, source, digest, author, description, metrics, tags, runId: row.run_id }
+}
+
+// The last passed checks before Staging, then the tests that opened the request.
+async function loadChecks(db: Kysely<Database>, request: ApprovalRow): Promise<CheckView[]> {
+  const validations = await listValidations(db, request.model_id, request.version)
+  const before = validations.find(
+    (validation) => validation.suite === 'validate' && validation.status === 'passed',
+  )
+  const asked = validations.find((validation) => validation.id === request.validation_id)
+  const shown = asked?.suite === 'all' ? [asked] : [before, asked]
+  const checks = await Promise.all(
+    shown.filter((validation) => validation !== undefined).map((validation) => listChecks(db, validation.id)),
+  )
+  return checks
+    .flat()
+    .map(({ rule, verdict, summary, measured }) => ({ kind: rule.kind, verdict, summary, measured }))
+}

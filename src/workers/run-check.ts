@@ -1,0 +1,40 @@
+import type { Kysely } from 'kysely'
+import { type CheckSubject, runCheck } from '../checks/check.ts'
+import { LostLeaseError } from '../errors.ts'
+import { recordFinding } from '../lifecycle/findings.ts'
+import type { ClaimedCommand } from '../store/commands.ts'
+import type { Database } from '../store/database.ts'
+import { findValidation, listChecks } from '../store/validations.ts'
+import { findVersion, listTags } from '../store/versions.ts'
+import type { CommandDeps } from './commands.ts'
+import type { Ended } from './workers.ts'
+
+/** Runs one check of a validation and records its finding, fenced by the attempt (V9). */
+export async function runCheckCommand(
+  deps: CommandDeps,
+  command: ClaimedCommand & { kind: 'runCheck' },
+  signal: AbortSignal,
+): Promise<Ended> {
+  const { validationId, position } = command.payload
+  const validation = await findValidation(deps.db, validationId)
+  const check = (await listChecks(deps.db, validationId))[position]
+  const candidate = await loadSubject(deps.db, command.model, command.version)
+  if (validation === undefined || check === undefined || candidate === null)
+    throw new LostLeaseError(`check ${position} of validation ${validationId} is gone`)
+  const incumbent =
+    validation.incumbent_version === null
+      ? null
+      : await loadSubject(deps.db, command.model, validation.incumbent_version)
+  const startedAt = deps.now()
+  const finding = await runCheck(check.rule, candidate, incumbent, { ...deps.checks, signal })
+  const times = { startedAt, finishedAt: deps.now() }
+  await recordFinding(deps.db, { ...command, validationId, position }, finding, times, deps)
+  return { kind: 'done', note: `${check.rule.kind} ${finding.verdict}: ${finding.summary}` }
+}
+
+async function loadSubject(db: Kysely<Database>, name: string, number: number): Promise<CheckSubject | null> {
+  const row = await findVersion(db, { name, version: number })
+  if (row === undefined) return null
+  const { version, source, digest, metrics } = row
+  return { name, version, source, digest, metrics, tags: await listTags(db, row.model_id, number) }
+}

@@ -1,0 +1,75 @@
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import {
+  type Dispatched,
+  listOverdueQueued,
+  prolongQueued,
+  type QueueName,
+  reclaimAbandoned,
+  returnUndispatched,
+} from '../store/commands.ts'
+import type { Database } from '../store/database.ts'
+import { type Background, queueLeaseMs } from './dispatcher.ts'
+import type { Queues } from './queues.ts'
+
+const everyMs = 1_000
+const batchSize = 500
+
+/**
+ * Starts putting back what nobody holds any more: running commands whose lease is over, and queued ones
+ * that the queue has lost. What still waits in a queue is left there: a long queue is not a loss.
+ */
+export function startSweeper(deps: { db: Kysely<Database>; queues: Queues; log: Logger }): Background {
+  let stopping = false
+  let wake = () => {}
+  const pause = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, everyMs)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  const run = async (): Promise<void> => {
+    while (!stopping) {
+      try {
+        await sweep(deps.db, deps.queues, deps.log)
+      } catch (error) {
+        deps.log.warn({ err: error }, 'sweep failed; trying again')
+      }
+      if (!stopping) await pause()
+    }
+  }
+  const running = run()
+  return {
+    stop: async () => {
+      stopping = true
+      wake()
+      await running
+    },
+  }
+}
+
+/** One look over the ledger; gives how many commands were put back. */
+export async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): Promise<number> {
+  const reclaimed = await reclaimAbandoned(db, batchSize)
+  if (reclaimed > 0) log.warn({ commands: reclaimed }, 'took commands back from workers that are gone')
+  const overdue = await listOverdueQueued(db, batchSize)
+  if (overdue.length === 0) return reclaimed
+  const held = await Promise.all(
+    overdue.map((command) => queues.holds(command.queue as QueueName, asJob(command))),
+  )
+  const lost = overdue.filter((_, index) => held[index] === false)
+  await prolongQueued(
+    db,
+    overdue.filter((_, index) => held[index] === true),
+    queueLeaseMs,
+  )
+  await returnUndispatched(db, lost, 0)
+  if (lost.length > 0) log.warn({ commands: lost.length }, 'took commands back that the queue had lost')
+  return reclaimed + lost.length
+}
+
+function asJob(command: Dispatched) {
+  return { commandId: command.id, attempt: command.attempt }
+}

@@ -1,0 +1,86 @@
+// Telling people: posting a request, rewriting it, and answering one person alone.
+//
+// Invariants:
+//   T1. What was shown is compared with what holds now before the command ends; if it differs, the message is
+//       rewritten by a command of its own. So the last rewrite always shows the end, whatever overtook what.
+//   T2. Posting may happen more than once, never under two identities: all copies act as the same request (V12).
+import type { Transaction } from 'kysely'
+import { expireRequest } from '../lifecycle/expire.ts'
+import type { Delivery, MessageRef, RequestView } from '../notifiers/notifier.ts'
+import { listDecisions, loadRequest, lockRequest, saveMessage } from '../store/approvals.ts'
+import { appendCommands, type ClaimedCommand, finishCommand } from '../store/commands.ts'
+import type { Database } from '../store/database.ts'
+import type { CommandDeps } from './commands.ts'
+import { loadRequestView } from './request-view.ts'
+import type { Ended } from './workers.ts'
+
+type Of<K extends ClaimedCommand['kind']> = ClaimedCommand & { kind: K }
+
+/** Posts a request. One that has ended meanwhile is not asked about any more. */
+export async function runPostRequest(deps: CommandDeps, command: Of<'postRequest'>): Promise<Ended> {
+  const view = await loadRequestView(deps.db, command.payload.requestId)
+  if (view.state !== 'pending') return finish(deps, command, 'ended before it was posted')
+  const sent = await deps.notifier.post(view, command.attempt > 1)
+  if (sent.kind !== 'sent') return asEnded(sent)
+  await endShown(deps, command, view, sent.message)
+  return { kind: 'done', note: `asked in ${deps.notifier.name}` }
+}
+
+/** Rewrites a request's message to how the request stands now. */
+export async function runUpdateRequest(deps: CommandDeps, command: Of<'updateRequest'>): Promise<Ended> {
+  const { message } = await loadRequest(deps.db, command.payload.requestId)
+  if (message === null) return finish(deps, command, 'not posted yet; its post will show how it stands')
+  const view = await loadRequestView(deps.db, command.payload.requestId)
+  const sent = await deps.notifier.update(view, message)
+  if (sent.kind !== 'sent') return asEnded(sent)
+  await endShown(deps, command, view, null)
+  return { kind: 'done', note: `message shows ${view.state}` }
+}
+
+/** Ends a request whose deadline has passed; waits on when the clocks disagree. */
+export async function runExpireRequest(deps: CommandDeps, command: Of<'expireRequest'>): Promise<Ended> {
+  const outcome = await expireRequest(deps.db, { ...command, requestId: command.payload.requestId }, deps)
+  return outcome === 'not yet'
+    ? { kind: 'retry', why: 'the deadline has not passed yet', afterMs: 1_000 }
+    : { kind: 'done', note: `deadline: ${outcome}` }
+}
+
+/** Says something to one person only. */
+export async function runReplyPrivately(deps: CommandDeps, command: Of<'replyPrivately'>): Promise<Ended> {
+  const { channel, user, text } = command.payload
+  const sent = await deps.notifier.replyPrivately({ channel, user }, text)
+  return sent.kind === 'sent' ? finish(deps, command, 'told privately') : asEnded(sent)
+}
+
+async function endShown(
+  deps: CommandDeps,
+  command: Of<'postRequest' | 'updateRequest'>,
+  shown: RequestView,
+  posted: MessageRef | null,
+): Promise<void> {
+  await deps.db.transaction().execute(async (trx) => {
+    await finishCommand(trx, command)
+    if (posted !== null) await saveMessage(trx, shown.id, posted)
+    if (await stillHolds(trx, shown)) return
+    const { model, version, traceId, payload } = command
+    await appendCommands(trx, [{ id: deps.newId(), kind: 'updateRequest', payload, model, version, traceId }]) // T1
+  })
+}
+
+// The row is locked so that a decision is either seen here or finds the message's coordinates saved.
+async function stillHolds(trx: Transaction<Database>, shown: RequestView): Promise<boolean> {
+  const { state } = await lockRequest(trx, shown.id)
+  const decisions = await listDecisions(trx, shown.id)
+  return state === shown.state && decisions.length === shown.decisions.length
+}
+
+async function finish(deps: CommandDeps, command: ClaimedCommand, note: string): Promise<Ended> {
+  await deps.db.transaction().execute((trx) => finishCommand(trx, command))
+  return { kind: 'done', note }
+}
+
+function asEnded(sent: Exclude<Delivery<object>, { kind: 'sent' }>): Ended {
+  return sent.kind === 'fatal'
+    ? { kind: 'dead', why: sent.why }
+    : { kind: 'retry', why: sent.why, afterMs: sent.afterMs }
+}

@@ -1,0 +1,153 @@
+// The shell around every job: claim, heartbeat, run, and write the end down, fenced by the attempt.
+//
+// Invariants:
+//   W1. A job whose command was claimed, cancelled or overtaken by another attempt does nothing (V9).
+//   W2. A running attempt prolongs its lease; one that has lost it is aborted.
+//   W3. Retries are counted in the ledger, not by BullMQ; a command that fails too often is given up on and shown.
+//   W4. Told to stop, a worker takes no new jobs, lets active ones end within a bound, and gives back the rest.
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import { LostLeaseError } from '../errors.ts'
+import {
+  type Attempt,
+  buryCommand,
+  type ClaimedCommand,
+  claimCommand,
+  giveBack,
+  renewLease,
+  retryCommand,
+} from '../store/commands.ts'
+import type { Database } from '../store/database.ts'
+import type { Background } from './dispatcher.ts'
+import type { Consumer, JobData, Processor, Queues } from './queues.ts'
+
+/** How an attempt ended. For `done` the processor has ended the command in its own transaction. */
+export type Ended =
+  | { kind: 'done'; note: string }
+  | { kind: 'retry'; why: string; afterMs: number | null }
+  | { kind: 'dead'; why: string }
+
+/** Does what a command asks. Throwing counts as a technical failure and is retried. */
+export type CommandRunner = (command: ClaimedCommand, signal: AbortSignal) => Promise<Ended>
+
+/** What the shell needs, and how it is bounded. */
+export type WorkerDeps = {
+  db: Kysely<Database>
+  queues: Queues
+  log: Logger
+  run: CommandRunner
+  /** Tries to end a command that has failed too often in its own way; false leaves it to be buried. */
+  giveUp: (command: ClaimedCommand, why: string) => Promise<boolean>
+  concurrency: { checks: number; notifications: number }
+  shutdownMs: number
+}
+
+const leaseMs = 8_000
+const heartbeatMs = 2_500
+/** Technical failures before a command is given up on: checks answer soon, messages outlast an outage of days. */
+const maxFailures = { checks: 3, notifications: 60 } as const
+const shutdown = new Error('the worker is stopping')
+
+/** Starts taking jobs from all queues; `stop` is bounded by `shutdownMs` (W4). */
+export function startWorkers(deps: WorkerDeps): Background {
+  const active = new Map<AbortController, Attempt>()
+  const process: Processor = (data) => runJob(deps, active, data)
+  const consumers: Consumer[] = [
+    deps.queues.consume('checks', deps.concurrency.checks, process),
+    deps.queues.consume('notifications', deps.concurrency.notifications, process),
+  ]
+  return {
+    stop: async () => {
+      const drained = Promise.all(consumers.map((consumer) => consumer.drain())).then(() => true)
+      if (await Promise.race([drained, wait(deps.shutdownMs).then(() => false)])) return
+      deps.log.warn({ jobs: active.size }, 'giving active jobs back to the ledger')
+      for (const controller of active.keys()) controller.abort(shutdown)
+      await Promise.allSettled([...active.values()].map((attempt) => giveBack(deps.db, attempt)))
+      await Promise.allSettled(consumers.map((consumer) => consumer.close()))
+    },
+  }
+}
+
+async function runJob(
+  deps: WorkerDeps,
+  active: Map<AbortController, Attempt>,
+  data: JobData,
+): Promise<string> {
+  const attempt = { id: data.commandId, attempt: data.attempt }
+  const command = await claimCommand(deps.db, attempt, leaseMs)
+  if (command === undefined) return 'overtaken: another attempt holds this command' // W1
+  const log = deps.log.child({
+    command: command.kind,
+    model: command.model,
+    version: command.version,
+    traceId: command.traceId,
+  })
+  const controller = new AbortController()
+  active.set(controller, attempt)
+  const heart = setInterval(() => void beat(deps, attempt, controller), heartbeatMs)
+  try {
+    return await settle(deps, command, await attemptOnce(deps, command, controller.signal), log)
+  } catch (error) {
+    if (error instanceof LostLeaseError || controller.signal.aborted) {
+      log.warn({ err: error }, 'dropped a job that was overtaken or is given back')
+      return 'overtaken while running'
+    }
+    throw error // the lease runs out and the sweeper takes the command up again
+  } finally {
+    clearInterval(heart)
+    active.delete(controller)
+  }
+}
+
+async function attemptOnce(deps: WorkerDeps, command: ClaimedCommand, signal: AbortSignal): Promise<Ended> {
+  // Counted by the sweeper: this command has killed its workers, so it is not run once more (L8).
+  if (command.failures >= limitOf(command))
+    return { kind: 'dead', why: 'its workers died or lost it too often' }
+  try {
+    return await deps.run(command, signal)
+  } catch (error) {
+    if (error instanceof LostLeaseError || signal.aborted) throw error
+    return { kind: 'retry', why: error instanceof Error ? error.message : String(error), afterMs: null }
+  }
+}
+
+async function settle(deps: WorkerDeps, command: ClaimedCommand, ended: Ended, log: Logger): Promise<string> {
+  if (ended.kind === 'done') {
+    log.info(ended.note)
+    return ended.note
+  }
+  const exhausted = ended.kind === 'retry' && command.failures + 1 >= limitOf(command)
+  if (ended.kind === 'dead' || exhausted) {
+    log.error({ why: ended.why }, 'gave up')
+    if (!(await deps.giveUp(command, ended.why))) await buryCommand(deps.db, command, ended.why)
+    return `gave up: ${ended.why}`
+  }
+  const delayMs = ended.afterMs ?? backoffMs(command.failures)
+  log.warn({ why: ended.why, delayMs }, 'will try again')
+  await retryCommand(deps.db, command, ended.why, delayMs)
+  return `will try again in ${delayMs} ms: ${ended.why}`
+}
+
+async function beat(deps: WorkerDeps, attempt: Attempt, controller: AbortController): Promise<void> {
+  try {
+    if (!(await renewLease(deps.db, attempt, leaseMs)))
+      // W2
+      controller.abort(new LostLeaseError('the lease was lost'))
+  } catch (error) {
+    deps.log.warn({ err: error }, 'could not prolong a lease')
+  }
+}
+
+function limitOf(command: ClaimedCommand): number {
+  return command.kind === 'runCheck' ? maxFailures.checks : maxFailures.notifications
+}
+
+/** 1 s, 2 s, 4 s … up to 5 min, with up to a fifth of jitter so that failures do not return together. */
+function backoffMs(failures: number): number {
+  const base = Math.min(300_000, 1_000 * 2 ** Math.min(failures, 9))
+  return Math.round(base * (1 + Math.random() / 5))
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+
+/** A migrated, empty database of a test's own. `close` fails when a connection to it was left open. */
+export type TestDatabase = { db: Kysely<Database>; url: string; close(): Promise<void> }
+
+/** Makes a database for one test or one file. */
+export async function openTestDatabase(): Promise<TestDatabase> {
+  const template = new URL(inject('templateUrl'))
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  await admin(template, `create database ${name} template ${template.pathname.slice(1)}`)
+  const url = new URL(template)
+  url.pathname = `/${name}`
+  const db = openDatabase({ url: url.href, size: 10, name: 'test', onIdleError: () => {} })
+  return {
+    db,
+    url: url.href,
+    close: async () => {
+      await db.destroy()
+      await admin(template, `drop database ${name}`)
+    },
+  }
+}
+
+// Copying the template fails while another copy is being made; PostgreSQL says so with 55006.
+async function admin(template: URL, statement: string): Promise<void> {
+  const url = new URL(template)
+  url.pathname = '/postgres'
+  for (let attempt = 1; ; attempt++) {
+    const client = new pg.Client({ connectionString: url.href })
+    await client.connect()
+    try {
+      await client.query(statement)
+      return
+    } catch (error) {
+      const busy = (error as { code?: string }).code === '55006'
+      if (!busy || attempt === 40) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    } finally {
+      await client.end()
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** What a test may need beyond npm, and the reason why it is not there; null where it is. */
+export type Available = Record<Need, string | null>
+export type Need = 'redis' | 'docker' | 'chromium'
+
+/**
+ * Looks once for everything that tests may need. What `REQUIRE` names (comma separated) must be there, so
+ * that a skip is a failure; throws with the command that would bring it.
+ */
+export async function probe(env: NodeJS.ProcessEnv): Promise<Available> {
+  const docker = (await answers('docker', ['info']))
+    ? null
+    : 'no Docker answers; start it, or install docker.io'
+  const ownRedis = await answers('redis-server', ['--version'])
+  const found: Available = {
+    docker,
+    redis:
+      env.TEST_REDIS_URL !== undefined || ownRedis || docker === null
+        ? null
+        : 'no TEST_REDIS_URL, no Docker and no redis-server on the PATH; run `apt-get install redis-server`',
+    chromium: (await answers('/usr/bin/chromium', ['--version']))
+      ? null
+      : 'no /usr/bin/chromium; run `apt-get install chromium`',
+  }
+  for (const need of (env.REQUIRE ?? '').split(',').filter((name) => name in found)) {
+    const reason = found[need as Need]
+    if (reason !== null) throw new Error(`REQUIRE asks for ${need}, but: ${reason}`)
+  }
+  for (const [need, reason] of Object.entries(found))
+    if (reason !== null) console.warn(`tests that need ${need} are skipped: ${reason}`)
+  return found
+}
+
+async function answers(command: string, args: string[]): Promise<boolean> {
+  try {
+    await run(command, args, { timeout: 10_000 })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,255 @@
+import { sql } from 'kysely'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { answerRequest } from '../../src/lifecycle/answer.ts'
+import { promote } from '../../src/lifecycle/promotion.ts'
+import { advance, register } from '../../src/lifecycle.ts'
+import { findBrokenLink, listEvents } from '../../src/store/events.ts'
+import { findVersion, listIncumbents } from '../../src/store/versions.ts'
+import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+import { actor, lifecycleDeps, registerToApproval, registration, runChecks } from '../helpers/lifecycle.ts'
+import { policyOf } from '../helpers/policies.ts'
+
+const deps = lifecycleDeps()
+const alice = { name: 'alice', mayApprove: true }
+const yes = { answer: 'approve', reason: null } as const
+let test: TestDatabase
+
+beforeEach(async () => {
+  test = await openTestDatabase()
+})
+afterEach(() => test.close())
+
+async function standingOf(name: string, version: number): Promise<string> {
+  const row = await findVersion(test.db, { name, version })
+  return `${row?.stage}.${row?.state}`
+}
+
+describe('registering', () => {
+  it('gives the first version number 1 and starts its validation in the same transaction', async () => {
+    const outcome = await register(test.db, registration('m'), actor('ci'), deps)
+    expect(outcome).toEqual({ kind: 'registered', name: 'm', version: 1, stage: 'None', state: 'validating' })
+    const [event] = await listEvents(test.db, 1, { limit: 10 })
+    expect(event).toMatchObject({
+      seq: 1,
+      type: 'registered',
+      actor: 'ci',
+      to_stage: 'None',
+      from_stage: null,
+    })
+  })
+
+  it('answers a repeated version as a duplicate and changes nothing (V7)', async () => {
+    await register(test.db, registration('m', { version: 3 }), actor('ci'), deps)
+    const again = await register(test.db, registration('m', { version: 3 }), actor('ci'), deps)
+    expect(again.kind).toBe('duplicate')
+    expect(await listEvents(test.db, 1, { limit: 10 })).toHaveLength(1)
+  })
+
+  it('refuses a version number that is taken by another source', async () => {
+    await register(test.db, registration('m', { version: 3 }), actor('ci'), deps)
+    const other = await register(
+      test.db,
+      registration('m', { version: 3, source: 'file:///other' }),
+      actor('ci'),
+      deps,
+    )
+    expect(other.kind).toBe('conflict')
+  })
+
+  it('never gives a number twice, also when versions arrive out of order and in parallel (V11)', async () => {
+    await register(test.db, registration('m', { version: 5 }), actor('ci'), deps)
+    const outcomes = await Promise.all(
+      Array.from({ length: 16 }, () => register(test.db, registration('m'), actor('ci'), deps)),
+    )
+    expect(outcomes.map((outcome) => outcome.version).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 16 }, (_, index) => index + 6),
+    )
+  })
+})
+
+describe('validation', () => {
+  it('takes a version whose checks pass to Staging and asks people', async () => {
+    await registerToApproval(test.db, deps, 'm')
+    expect(await standingOf('m', 1)).toBe('Staging.awaitingApproval')
+  })
+
+  it.each([
+    ['failed', 'None.rejected'],
+    ['inconclusive', 'None.rejected'],
+    ['errored', 'None.stuck'],
+  ] as const)('leaves a version whose check %s in %s', async (verdict, standing) => {
+    await register(test.db, registration('m'), actor('ci'), deps)
+    await runChecks(test.db, deps, verdict)
+    expect(await standingOf('m', 1)).toBe(standing)
+  })
+
+  it('goes straight to Staging where the policy asks for no checks at all', async () => {
+    const none = lifecycleDeps(policyOf('defaults: { validate: [], test: [] }'))
+    const outcome = await register(test.db, registration('m'), actor('ci'), none)
+    expect(outcome).toMatchObject({ kind: 'registered', stage: 'Staging', state: 'awaitingApproval' })
+  })
+})
+
+describe('promotion', () => {
+  it('archives the incumbent in the same transaction and keeps the history whole (V1, V2)', async () => {
+    const first = await registerToApproval(test.db, deps, 'm')
+    await answerRequest(test.db, first.requestId, yes, alice, actor('alice'), deps)
+    const second = await registerToApproval(test.db, deps, 'm')
+    const outcome = await answerRequest(test.db, second.requestId, yes, alice, actor('alice'), deps)
+    expect(outcome).toMatchObject({ kind: 'promoted', replaced: [1] })
+    expect([await standingOf('m', 1), await standingOf('m', 2)]).toEqual([
+      'Archived.retired',
+      'Production.live',
+    ])
+    const events = await listEvents(test.db, 1, { limit: 100 })
+    expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1))
+    expect(events.at(-1)).toMatchObject({ type: 'superseded', version: 1, reason: 'version 2 was promoted' })
+    expect(await findBrokenLink(test.db, 1)).toBeNull()
+  })
+
+  it('keeps both in Production when archive_existing is false', async () => {
+    const first = await registerToApproval(test.db, deps, 'm')
+    await answerRequest(test.db, first.requestId, yes, alice, actor('alice'), deps)
+    const second = await registerToApproval(test.db, deps, 'm')
+    await answerRequest(
+      test.db,
+      second.requestId,
+      { ...yes, archiveExisting: false },
+      alice,
+      actor('alice'),
+      deps,
+    )
+    expect(await listIncumbents(test.db, 1)).toEqual([2, 1])
+  })
+
+  it('makes every other open request stale, since it was asked against another incumbent (V8)', async () => {
+    const first = await registerToApproval(test.db, deps, 'm')
+    const second = await registerToApproval(test.db, deps, 'm')
+    await answerRequest(test.db, first.requestId, yes, alice, actor('alice'), deps)
+    expect(await standingOf('m', 2)).toBe('Staging.ready')
+    const late = await answerRequest(test.db, second.requestId, yes, alice, actor('alice'), deps)
+    expect(late).toMatchObject({ kind: 'closed', state: 'stale' })
+  })
+
+  it('turns an approval under a changed policy into a stale request (V8)', async () => {
+    const { requestId } = await registerToApproval(test.db, deps, 'm')
+    const changed = lifecycleDeps(policyOf('defaults: { approval: { quorum: 1 } }'))
+    const outcome = await answerRequest(test.db, requestId, yes, alice, actor('alice'), changed)
+    expect(outcome.kind).toBe('stale')
+    expect(await standingOf('m', 1)).toBe('Staging.ready')
+  })
+
+  it('refuses the author and everybody who is not listed, and changes nothing (V5)', async () => {
+    const { requestId } = await registerToApproval(test.db, deps, 'm')
+    const carol = await answerRequest(
+      test.db,
+      requestId,
+      yes,
+      { name: 'carol', mayApprove: true },
+      actor('carol'),
+      deps,
+    )
+    expect(carol).toMatchObject({ kind: 'refused', refusal: 'notAnApprover' })
+    const own = lifecycleDeps(policyOf('defaults: { validate: [], test: [] }'))
+    const registered = await register(test.db, registration('own', { author: 'alice' }), actor('ci'), own)
+    const self = await promote(test.db, registered, { reason: null }, alice, actor('alice'), own)
+    expect(self).toMatchObject({ kind: 'refused', refusal: 'ownVersion' })
+    expect(await standingOf('own', 1)).toBe('Staging.awaitingApproval')
+  })
+
+  it('is the caller’s decision when an approver asks for it on an open request', async () => {
+    await registerToApproval(test.db, deps, 'm')
+    const ref = { name: 'm', version: 1 }
+    const other = await promote(
+      test.db,
+      ref,
+      { reason: null },
+      { name: 'dave', mayApprove: false },
+      actor('dave'),
+      deps,
+    )
+    expect(other.kind).toBe('asked')
+    const outcome = await promote(test.db, ref, { reason: 'ship it' }, alice, actor('alice'), deps)
+    expect(outcome.kind).toBe('promoted')
+    expect((await promote(test.db, ref, { reason: null }, alice, actor('alice'), deps)).kind).toBe(
+      'alreadyLive',
+    )
+  })
+
+  it('never skips validation', async () => {
+    await register(test.db, registration('m'), actor('ci'), deps)
+    const ref = { name: 'm', version: 1 }
+    expect((await promote(test.db, ref, { reason: null }, alice, actor('alice'), deps)).kind).toBe('notReady')
+    await runChecks(test.db, deps, 'failed')
+    expect((await promote(test.db, ref, { reason: null }, alice, actor('alice'), deps)).kind).toBe('notReady')
+    expect(await standingOf('m', 1)).toBe('None.rejected')
+  })
+
+  it('tests a declined version afresh before people are asked again', async () => {
+    const { requestId } = await registerToApproval(test.db, deps, 'm')
+    const no = { answer: 'decline', reason: 'too slow' } as const
+    expect((await answerRequest(test.db, requestId, no, alice, actor('alice'), deps)).kind).toBe('declined')
+    expect(await standingOf('m', 1)).toBe('Staging.declined')
+    const again = await promote(
+      test.db,
+      { name: 'm', version: 1 },
+      { reason: null },
+      alice,
+      actor('alice'),
+      deps,
+    )
+    expect(again.kind).toBe('testing')
+    expect(await standingOf('m', 1)).toBe('Staging.awaitingApproval')
+  })
+})
+
+describe('a quorum of two', () => {
+  const two = lifecycleDeps(
+    policyOf('defaults: { validate: [], test: [], approval: { approvers: [alice, bob], quorum: 2 } }'),
+  )
+  it('counts distinct people and promotes on the second', async () => {
+    const { version } = await register(test.db, registration('m'), actor('ci'), two)
+    const ask = (name: string) =>
+      promote(test.db, { name: 'm', version }, { reason: null }, { name, mayApprove: true }, actor(name), two)
+    expect(await ask('alice')).toMatchObject({ kind: 'counted', have: 1, need: 2 })
+    expect(await ask('alice')).toMatchObject({ kind: 'duplicate' })
+    expect(await ask('bob')).toMatchObject({ kind: 'promoted' })
+  })
+})
+
+describe('an ungated policy', () => {
+  it('lets any version move at once, and still archives and records', async () => {
+    const free = lifecycleDeps(policyOf('defaults: { gate: none, validate: [], test: [] }'))
+    await register(test.db, registration('m'), actor('ci'), free)
+    await register(test.db, registration('m'), actor('ci'), free)
+    const nobody = { name: 'dave', mayApprove: false }
+    await promote(test.db, { name: 'm', version: 1 }, { reason: null }, nobody, actor('dave'), free)
+    await promote(test.db, { name: 'm', version: 2 }, { reason: null }, nobody, actor('dave'), free)
+    expect([await standingOf('m', 1), await standingOf('m', 2)]).toEqual([
+      'Archived.retired',
+      'Production.live',
+    ])
+    await advance(
+      test.db,
+      { name: 'm', version: 2 },
+      { type: 'move', to: 'None', gate: 'none', archiveExisting: false },
+      actor('dave'),
+      free,
+    )
+    expect(await standingOf('m', 2)).toBe('None.idle')
+  })
+})
+
+describe('the history', () => {
+  it('refuses changes, and shows a row that was changed in spite of that (V2)', async () => {
+    await registerToApproval(test.db, deps, 'm')
+    await expect(test.db.updateTable('event').set({ actor: 'mallory' }).execute()).rejects.toThrow(
+      /insert-only/,
+    )
+    await expect(test.db.deleteFrom('event').execute()).rejects.toThrow(/insert-only/)
+    expect(await findBrokenLink(test.db, 1)).toBeNull()
+    await sql`alter table event disable trigger user`.execute(test.db)
+    await test.db.updateTable('event').set({ actor: 'mallory' }).where('seq', '=', 2).execute()
+    expect(await findBrokenLink(test.db, 1)).toBe(2)
+  })
+})
