@@ -3,6 +3,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import { advanceIn } from '../lifecycle.ts'
 import type { ModelVersionEvent } from '../machines/model-version.ts'
+import type { Finding } from '../policy/finding.ts'
 import { type Attempt, finishCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
@@ -10,7 +11,6 @@ import { type LockedModel, lockModel } from '../store/models.ts'
 import {
   type CheckResult,
   closeValidation,
-  type Finding,
   findValidation,
   listChecks,
   saveFinding,

@@ -1,5 +1,5 @@
 import type { ApprovalState } from '../machines/approval.ts'
-import type { Verdict } from '../store/schema.ts'
+import type { Verdict } from '../policy/finding.ts'
 
 /** One version as people are shown it. */
 export type VersionView = {
@@ -15,7 +15,12 @@ export type VersionView = {
 }
 
 /** One check as people are shown it. */
-export type CheckView = { kind: string; verdict: Verdict | null; summary: string | null; measured: Record<string, unknown> | null }
+export type CheckView = {
+  kind: string
+  verdict: Verdict | null
+  summary: string | null
+  measured: Record<string, unknown> | null
+}
 
 /** Everything an approver needs to see of a request: candidate against incumbent, and how it stands. */
 export type RequestView = {

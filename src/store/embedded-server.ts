@@ -44,26 +44,19 @@ export function lastLine(error: unknown): string {
   return lines.findLast((line) => /error|fatal/i.test(line)) ?? lines.at(-1) ?? ''
 }
 
-/** Answers the port of the cluster's server, which runs and takes connections from here on. */
+/** Starts the cluster's server unless it runs (`started`); it takes connections on `port` from here on. */
 export async function ensureRunning(
   place: Place,
   password: string,
   settings: Record<string, string>,
-  log: (line: string) => void,
-): Promise<number> {
+): Promise<{ port: number; started: boolean }> {
   let port = await rememberedPort(place)
   for (let attempt = 1; ; attempt += 1) {
     const running = await findServer(place, password)
-    if (running !== undefined) {
-      log(`took up the database running in ${place.dir} (port ${running})`)
-      return running
-    }
+    if (running !== undefined) return { port: running, started: false }
     port = await freePort(port)
     const launch = await launchServer(place, password, { ...SETTINGS, ...settings, port: String(port) })
-    if (launch.kind === 'ready') {
-      log(`started the database in ${place.dir} (port ${port})`)
-      return port
-    }
+    if (launch.kind === 'ready') return { port, started: true }
     if (launch.kind === 'failed' || attempt === MAX_LAUNCHES) {
       const advice = `Its log is ${logFileOf(place)}; or set DATABASE_URL to a PostgreSQL server of your own`
       throw new OperatorError(`PostgreSQL did not start: ${launch.reason}. ${advice}.`)

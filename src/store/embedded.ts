@@ -42,6 +42,7 @@ type Lock = { release(): void }
 
 const STARTUP_LOCK_MS = 180_000 // longer than any start takes, so a wait that ends in vain means a stuck process
 const STOP_LOCK_MS = 10_000
+const SQLITE_BUSY = 5
 
 /**
  * Starts the cluster below `home`, or takes up again the one that a killed process left running, or joins the one
@@ -61,15 +62,13 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   try {
     ownership = tryLock(join(place.dir, 'owner.lock')) // P4
     const password = await ensureCluster(place, log)
-    const port = await ensureRunning(place, password, settings, log)
+    const { port, started } = await ensureRunning(place, password, settings)
     await ensureDatabase(urlOf(port, password, 'postgres'), database)
-    if (ownership === undefined)
-      log('joined the database of another Greenroom process, which will also stop it')
-    return {
-      url: urlOf(port, password, database),
-      owner: ownership !== undefined,
-      stop: stopOnce(place, ownership, log),
-    }
+    const how = started ? 'started' : 'took up the running'
+    log(`${how} database in ${place.dir} (port ${port})`)
+    if (ownership === undefined) log('another Greenroom process owns that database and will stop it')
+    const owner = ownership !== undefined
+    return { url: urlOf(port, password, database), owner, stop: stopOnce(place, ownership, log) }
   } catch (error) {
     ownership?.release()
     throw error
@@ -170,11 +169,9 @@ function tryLock(path: string): Lock | undefined {
     file.exec('begin exclusive')
   } catch (error) {
     file?.close()
-    const reason = error instanceof Error ? error.message : String(error)
-    if (reason === 'database is locked') return undefined
-    throw new OperatorError(
-      `Cannot lock ${path}: ${reason}. Set GREENROOM_HOME to a directory you may write.`,
-    )
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return undefined
+    const hint = 'Set GREENROOM_HOME to a directory you may write'
+    throw new OperatorError(`Cannot lock ${path}: ${lastLine(error)}. ${hint}.`, { cause: error })
   }
   const held = file
   return { release: () => (held.isOpen ? held.close() : undefined) }

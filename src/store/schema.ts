@@ -2,6 +2,7 @@ import type { ColumnType, Generated } from 'kysely'
 import type { ApprovalContext, ApprovalState } from '../machines/approval.ts'
 import type { Lifecycle } from '../machines/decide.ts'
 import type { Stage, Suite } from '../machines/model-version.ts'
+import type { Verdict } from '../policy/finding.ts'
 import type { CheckRule } from '../policy/policy.ts'
 
 /** A jsonb column: read as parsed data, written through `json()`. */
@@ -9,9 +10,6 @@ export type Json<T> = ColumnType<T, unknown, unknown>
 
 /** A timestamptz column: read as a Date. */
 export type Timestamp = ColumnType<Date, Date | string, Date | string>
-
-/** What a check found out. `errored` means the check could not be made; it says nothing about the model. */
-export type Verdict = 'passed' | 'failed' | 'inconclusive' | 'errored'
 
 /** Where a command stands in the ledger. `dead`: given up on, kept to be looked at. */
 export type CommandStatus = 'pending' | 'queued' | 'running' | 'done' | 'cancelled' | 'dead'

@@ -1,8 +1,9 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { Suite } from '../machines/model-version.ts'
+import type { Finding } from '../policy/finding.ts'
 import type { CheckRule } from '../policy/policy.ts'
 import { type Database, json } from './database.ts'
-import type { CheckResultTable, ValidationTable, Verdict } from './schema.ts'
+import type { CheckResultTable, ValidationTable } from './schema.ts'
 
 export type Validation = Selectable<ValidationTable>
 export type CheckResult = Selectable<CheckResultTable>
@@ -46,14 +47,6 @@ export async function openValidation(
       })),
     )
     .execute()
-}
-
-/** What a check found, as it is recorded. */
-export type Finding = {
-  verdict: Verdict
-  summary: string
-  measured: Record<string, unknown>
-  digest: string | null
 }
 
 /** Records a check's finding, once; the attempt that wrote it is kept (V9). */

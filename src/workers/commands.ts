@@ -1,20 +1,9 @@
-import type { Kysely } from 'kysely'
-import type { CheckEnvironment } from '../checks/check.ts'
-import type { LifecycleDeps } from '../lifecycle/deps.ts'
 import { recordFinding } from '../lifecycle/findings.ts'
-import type { Notifier } from '../notifiers/notifier.ts'
 import type { ClaimedCommand } from '../store/commands.ts'
-import type { Database } from '../store/database.ts'
+import type { CommandDeps } from './deps.ts'
 import { runCheckCommand } from './run-check.ts'
 import { runExpireRequest, runPostRequest, runReplyPrivately, runUpdateRequest } from './tell-people.ts'
 import type { CommandRunner, WorkerDeps } from './workers.ts'
-
-/** What the commands of all kinds need. */
-export type CommandDeps = LifecycleDeps & {
-  db: Kysely<Database>
-  notifier: Notifier
-  checks: Omit<CheckEnvironment, 'signal'>
-}
 
 /** The one place that knows which function runs which kind of command. */
 export function commandRunner(deps: CommandDeps): CommandRunner {

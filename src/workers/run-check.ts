@@ -6,7 +6,7 @@ import type { ClaimedCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { findValidation, listChecks } from '../store/validations.ts'
 import { findVersion, listTags } from '../store/versions.ts'
-import type { CommandDeps } from './commands.ts'
+import type { CommandDeps } from './deps.ts'
 import type { Ended } from './workers.ts'
 
 /** Runs one check of a validation and records its finding, fenced by the attempt (V9). */

@@ -10,7 +10,7 @@ import type { Delivery, MessageRef, RequestView } from '../notifiers/notifier.ts
 import { listDecisions, loadRequest, lockRequest, saveMessage } from '../store/approvals.ts'
 import { appendCommands, type ClaimedCommand, finishCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
-import type { CommandDeps } from './commands.ts'
+import type { CommandDeps } from './deps.ts'
 import { loadRequestView } from './request-view.ts'
 import type { Ended } from './workers.ts'
 
