@@ -36,14 +36,15 @@ export async function promote(
 ): Promise<PromotionOutcome> {
   const version = await findVersion(db, ref)
   if (version === undefined) throw new NotFoundError(`There is no version ${ref.version} of "${ref.name}".`)
+  const about = { name: ref.name, version: ref.version }
   const { rules, hash } = deps.policy.rulesFor(ref.name)
-  if (version.stage === 'Production') return { kind: 'alreadyLive', ...ref }
+  if (version.stage === 'Production') return { kind: 'alreadyLive', ...about }
   if (rules.gate === 'none') {
     const archiveExisting = wish.archiveExisting ?? rules.archiveExisting
     await advance(db, ref, { type: 'move', to: 'Production', gate: 'none', archiveExisting }, by, deps, {
       reason: wish.reason,
     })
-    return { kind: 'moved', ...ref }
+    return { kind: 'moved', ...about }
   }
   const request = (await listPending(db, version.model_id)).find((pending) => pending.version === ref.version)
   if (request !== undefined) {
@@ -51,7 +52,7 @@ export async function promote(
     return outcome.kind === 'refused' && outcome.refusal === 'notAnApprover'
       ? {
           kind: 'asked',
-          ...ref,
+          ...about,
           requestId: request.id,
           why: 'Approval was asked for; an approver of this model must decide.',
         }
@@ -61,8 +62,8 @@ export async function promote(
   const event = { type: 'requestApproval', underCurrentPolicy, freshId: deps.newId() } as const
   const outcome = await advance(db, ref, event, by, deps, { reason: wish.reason })
   return outcome.kind === 'moved'
-    ? { kind: 'testing', ...ref }
-    : { kind: 'notReady', ...ref, why: whyNotReady(version) }
+    ? { kind: 'testing', ...about }
+    : { kind: 'notReady', ...about, why: whyNotReady(version) }
 }
 
 function whyNotReady(version: VersionRow): string {

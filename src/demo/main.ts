@@ -1,0 +1,158 @@
+// `npm run demo`: the whole lifecycle on a real model, in a database of its own; then it stays up to be looked at.
+import { randomBytes } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { loadConfig } from '../config.ts'
+import { OperatorError } from '../errors.ts'
+import { makeLog } from '../log.ts'
+import { start } from '../main.ts'
+import { type SlackSandbox, startSlackSandbox } from '../sandbox/slack.ts'
+import { startEmbeddedPostgres } from '../store/embedded.ts'
+import { narrator } from './narrator.ts'
+import { type Ending, playStory } from './story.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const sandboxPort = 4101
+
+async function main(): Promise<void> {
+  const { values: wish } = parseArgs({
+    options: { once: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  })
+  const started = new Date()
+  const closers: (() => Promise<void>)[] = []
+  const close = async () => {
+    for (const closer of closers.reverse()) await closer()
+  }
+  const interrupted = new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+  try {
+    const { url, sandbox, ending } = await play(started, (closer) => closers.push(closer))
+    const ms = Date.now() - started.getTime()
+    console.log(`\nDone in ${(ms / 1_000).toFixed(1)} s: ${describe(ending)}.`)
+    if (!wish.once) {
+      console.log(invitation(url, sandbox))
+      await interrupted
+      console.log('Stopping.')
+    }
+    await close()
+    if (wish.json) console.log(JSON.stringify({ ...ending, ms }))
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function play(started: Date, onClose: (closer: () => Promise<void>) => void) {
+  const narrate = narrator(console.log, () => new Date(), started)
+  const secret = `whsec_${randomBytes(32).toString('base64')}`
+  const home = resolve(process.env.GREENROOM_HOME ?? join(root, '.greenroom'))
+  const postgres = await startEmbeddedPostgres({ home, database: `demo_${started.getTime()}`, log: () => {} })
+  onClose(() => postgres.stop())
+  narrate.step('database', `embedded PostgreSQL, ready after ${Date.now() - started.getTime()} ms`)
+
+  const realSlack =
+    process.env.SLACK_BOT_TOKEN !== undefined && process.env.SLACK_SIGNING_SECRET !== undefined
+  const sandbox = realSlack ? null : await openSandbox()
+  if (sandbox !== null) onClose(() => sandbox.sandbox.close())
+  const environment = {
+    ...process.env,
+    ...sandbox?.environment,
+    DATABASE_URL: postgres.url,
+    GREENROOM_HOME: home,
+    GREENROOM_POLICY: join(root, 'greenroom.yaml'),
+    GREENROOM_ARTIFACT_ROOTS: join(root, 'examples'),
+    GREENROOM_AUTH: 'off',
+    REGISTRATION_WEBHOOK_SECRET: secret,
+  }
+  const running = await startOnSomePort(environment)
+  onClose(() => running.close())
+  sandbox?.sandbox.setInteractivityUrl(`${running.url}/slack/interactions`)
+  narrate.step(
+    'greenroom',
+    `server and workers at ${running.url}, queues on ${process.env.REDIS_URL === undefined ? 'PostgreSQL' : 'Redis'}`,
+  )
+  const folder = join(root, 'examples/rossmann')
+  const ending = await playStory({
+    url: running.url,
+    secret,
+    folder,
+    sandbox: sandbox?.sandbox ?? null,
+    narrate,
+  })
+  return { url: running.url, sandbox: sandbox?.sandbox ?? null, ending }
+}
+
+/** Starts everything on the configured port, or on a free one when that is taken. */
+async function startOnSomePort(
+  environment: NodeJS.ProcessEnv,
+): Promise<{ url: string; close(): Promise<void> }> {
+  const startWith = async (env: NodeJS.ProcessEnv) => {
+    const config = loadConfig(env, root)
+    const log = makeLog(env.LOG_LEVEL ?? 'error')
+    const { url, close } = await start(config, { serve: true, work: true }, { log, print: console.log })
+    if (url === null) throw new Error('the server did not listen')
+    return { url, close }
+  }
+  try {
+    return await startWith(environment)
+  } catch (error) {
+    if (
+      environment.PORT !== undefined ||
+      !(error instanceof OperatorError) ||
+      !/^Port \d+ is taken/.test(error.message)
+    )
+      throw error
+    return startWith({ ...environment, PORT: '0' })
+  }
+}
+
+async function openSandbox(): Promise<{ sandbox: SlackSandbox; environment: NodeJS.ProcessEnv }> {
+  const signingSecret = randomBytes(16).toString('hex')
+  const botToken = `xoxb-${randomBytes(16).toString('hex')}`
+  const options = {
+    signingSecret,
+    botToken,
+    users: [
+      { id: 'U0ALICE', name: 'alice', realName: 'Alice' },
+      { id: 'U0BOB', name: 'bob', realName: 'Bob' },
+      { id: 'U0CAROL', name: 'carol', realName: 'Carol' },
+    ],
+    now: Date.now,
+  }
+  const sandbox = await startSlackSandbox({ ...options, port: sandboxPort }).catch((error: unknown) => {
+    if (error instanceof OperatorError) return startSlackSandbox(options) // the port is taken; any other will do
+    throw error
+  })
+  return {
+    sandbox,
+    environment: {
+      SLACK_BOT_TOKEN: botToken,
+      SLACK_SIGNING_SECRET: signingSecret,
+      SLACK_CHANNEL: sandbox.channels[0]?.id,
+      SLACK_API_URL: `${sandbox.url}/api`,
+    },
+  }
+}
+
+function describe(ending: Ending): string {
+  const versions = ending.models.flatMap((model) => model.versions)
+  return versions.map(({ version, stage, state }) => `version ${version} in ${stage} (${state})`).join(', ')
+}
+
+function invitation(url: string, sandbox: SlackSandbox | null): string {
+  return [
+    '',
+    `  Board            ${url}/`,
+    `  Queue dashboard  ${url}/queues`,
+    ...(sandbox === null ? [] : [`  Slack sandbox    ${sandbox.url}/`]),
+    '',
+    'Sign-in is off here, because the demo listens on this machine only. Press Ctrl-C to stop.',
+  ].join('\n')
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof OperatorError ? error.message : error)
+  process.exitCode = 1
+})

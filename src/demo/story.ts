@@ -1,0 +1,154 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import type { SlackSandbox } from '../sandbox/slack.ts'
+import { deliver } from './deliver.ts'
+import type { HistoryRow, Narrator } from './narrator.ts'
+
+/** Where the story plays. `sandbox` is null when a real Slack is asked: then a person has to click. */
+export type Stage = {
+  url: string
+  secret: string
+  folder: string
+  sandbox: SlackSandbox | null
+  narrate: Narrator
+}
+
+/** How the story ended, as `npm run demo -- --once --json` prints it. */
+export type Ending = {
+  models: { name: string; versions: { version: number; stage: string; state: string }[] }[]
+  events: number
+}
+
+const manifest = z.object({
+  model: z.string(),
+  versions: z.array(
+    z.object({
+      version: z.number(),
+      file: z.string(),
+      digest: z.string(),
+      run_id: z.string(),
+      metrics: z.record(z.string(), z.number()),
+      description: z.string(),
+      tags: z.record(z.string(), z.string()),
+      author: z.string(),
+    }),
+  ),
+})
+type Version = z.infer<typeof manifest>['versions'][number]
+
+const titles = [
+  'Version 1 arrives: the first one ever',
+  'Version 2 arrives: a better one',
+  'Version 3 arrives: a worse one',
+]
+const approver = 'U0ALICE'
+// A sandbox answers at once; with a real Slack a person has to find the message.
+const patienceMs = { sandbox: 60_000, person: 30 * 60_000 }
+
+/** Plays the whole lifecycle on the example model, and tells how it ended. Throws when a step does not happen. */
+export async function playStory(stage: Stage): Promise<Ending> {
+  const { model, versions } = manifest.parse(
+    JSON.parse(await readFile(join(stage.folder, 'versions.json'), 'utf8')),
+  )
+  let told = 0
+  for (const [index, version] of versions.entries()) {
+    stage.narrate.title(titles[index] ?? `Version ${version.version} arrives`)
+    await register(stage, model, version)
+    told = await followVersion(stage, model, version.version, told)
+  }
+  return { models: [await standings(stage, model)], events: told }
+}
+
+async function register(stage: Stage, model: string, version: Version): Promise<void> {
+  const { file, version: number, ...rest } = version
+  const { status, body, ms } = await deliver(stage.url, stage.secret, {
+    type: 'model_version.registered',
+    timestamp: new Date().toISOString(),
+    data: { name: model, source: join(stage.folder, file), ...rest },
+  })
+  const answer = z.object({ version: z.number(), stage: z.string(), state: z.string() }).safeParse(body)
+  if (status !== 200 || !answer.success)
+    throw new Error(`the webhook was answered with ${status}: ${JSON.stringify(body)}`)
+  if (answer.data.version !== number)
+    throw new Error(`version ${number} was registered as ${answer.data.version}`)
+  stage.narrate.step(
+    'webhook',
+    `signed registration of version ${number}: ${status} in ${ms.toFixed(0)} ms, ${answer.data.stage} · ${answer.data.state}`,
+  )
+}
+
+/** Tells what the history records until the version has come to rest; clicks Approve when it waits for people. */
+async function followVersion(stage: Stage, model: string, version: number, told: number): Promise<number> {
+  let seq = told
+  let asked = false
+  const until = Date.now() + (stage.sandbox === null ? patienceMs.person : patienceMs.sandbox)
+  while (Date.now() < until) {
+    for (const row of await historyAfter(stage, model, seq)) {
+      stage.narrate.history(row)
+      seq = row.seq
+    }
+    const { state } = await standingOf(stage, model, version)
+    if (state === 'awaitingApproval') {
+      if (!asked) await ask(stage, version)
+      asked = true
+    } else if (
+      !['validating', 'testing'].includes(state) &&
+      (await historyAfter(stage, model, seq)).length === 0
+    ) {
+      return seq
+    }
+    await sleep(20)
+  }
+  throw new Error(`version ${version} did not come to rest in time`)
+}
+
+async function ask(stage: Stage, version: number): Promise<void> {
+  if (stage.sandbox === null) {
+    stage.narrate.step('slack', `asked in Slack about version ${version}; click Approve there`)
+    return
+  }
+  const message = await findQuestion(stage.sandbox)
+  stage.narrate.step('slack', `“${message.text}”`)
+  const { status, ms } = await stage.sandbox.click({
+    ts: message.ts,
+    actionId: 'greenroom.approve',
+    userId: approver,
+  })
+  stage.narrate.step('slack', `alice clicks Approve: ${status} in ${ms.toFixed(0)} ms`)
+}
+
+/** Waits for the newest message that still has buttons. */
+async function findQuestion(sandbox: SlackSandbox) {
+  for (let waited = 0; waited < 10_000; waited += 20) {
+    const message = sandbox
+      .messages()
+      .findLast((posted) => posted.blocks.some((block) => block.type === 'actions'))
+    if (message !== undefined) return message
+    await sleep(20)
+  }
+  throw new Error('no question was posted to Slack')
+}
+
+async function historyAfter(stage: Stage, model: string, seq: number): Promise<HistoryRow[]> {
+  const { events } = await read<{ events: HistoryRow[] }>(stage, `models/${model}/history?after_seq=${seq}`)
+  return events
+}
+
+function standingOf(stage: Stage, model: string, version: number): Promise<{ stage: string; state: string }> {
+  return read(stage, `models/${model}/versions/${version}`)
+}
+
+async function standings(stage: Stage, model: string): Promise<Ending['models'][number]> {
+  const { versions } = await read<Ending['models'][number]>(stage, `models/${model}`)
+  const inOrder = versions.toSorted((a, b) => a.version - b.version)
+  return { name: model, versions: inOrder.map(({ version, stage, state }) => ({ version, stage, state })) }
+}
+
+async function read<T>(stage: Stage, path: string): Promise<T> {
+  const response = await fetch(`${stage.url}/api/v1/${path}`)
+  if (!response.ok)
+    throw new Error(`GET ${path} was answered with ${response.status}: ${await response.text()}`)
+  return (await response.json()) as T
+}

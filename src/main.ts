@@ -1,0 +1,146 @@
+// The composition root: opens what a process needs, hands it over, and closes it in reverse.
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { OperatorError } from './errors.ts'
+import { ensureAdminToken } from './http/access.ts'
+import { buildApp } from './http/app.ts'
+import { consoleNotifier } from './notifiers/console.ts'
+import type { Notifier } from './notifiers/notifier.ts'
+import { slackNotifier } from './notifiers/slack/notifier.ts'
+import { readPolicy } from './policy/load.ts'
+import { openModelSandbox } from './runtimes/sandbox.ts'
+import { isUnavailable, openDatabase } from './store/database.ts'
+import { startEmbeddedPostgres } from './store/embedded.ts'
+import { migrate } from './store/migrate.ts'
+import { commandRunner, giveUpOn } from './workers/commands.ts'
+import { startDispatcher } from './workers/dispatcher.ts'
+import { openQueues } from './workers/queues.ts'
+import { startSweeper } from './workers/sweeper.ts'
+import { startWorkers } from './workers/workers.ts'
+
+/** Which parts of the program this process is. */
+export type Parts = { serve: boolean; work: boolean }
+
+/** A running process. `close` is bounded, closes in reverse order and *never rejects*. */
+export type Running = { url: string | null; databaseUrl: string; close(): Promise<void> }
+
+/** Where a process writes: its log, and the lines for people. */
+export type Outputs = { log: Logger; print: (line: string) => void }
+
+/**
+ * Starts the parts that are wanted. When one of them cannot start, what was opened is closed again, and the
+ * error says what to do.
+ */
+export async function start(config: Config, parts: Parts, outputs: Outputs): Promise<Running> {
+  const closers: (() => Promise<void>)[] = []
+  const close = once(async () => {
+    for (const closer of closers.reverse())
+      await closer().catch((error: unknown) => outputs.log.error({ err: error }, 'could not be closed'))
+  })
+  try {
+    return { ...(await open(config, parts, outputs, (closer) => closers.push(closer))), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function open(
+  config: Config,
+  parts: Parts,
+  { log, print }: Outputs,
+  onClose: (closer: () => Promise<void>) => void,
+): Promise<Omit<Running, 'close'>> {
+  const policy = readPolicy(config.policyPath)
+  const databaseUrl = config.databaseUrl ?? (await openEmbedded(config, log, onClose))
+  const onError = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
+  const db = openDatabase({ url: databaseUrl, size: 16, name: 'greenroom', onIdleError: onError })
+  onClose(() => db.destroy())
+  await migrate(db).catch(explainUnreachable)
+  const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError })
+  onClose(() => queues.close())
+  const deps = { policy, now: () => new Date(), newId: randomUUID }
+
+  if (parts.work) {
+    const sandbox = await openModelSandbox({ size: config.workers.sandboxes })
+    onClose(() => sandbox.close())
+    const checks = { artifactRoots: config.artifactRoots, sandbox }
+    const commandDeps = { ...deps, db, notifier: openNotifier(config, log, print), checks }
+    const workers = startWorkers({
+      db,
+      queues,
+      log,
+      run: commandRunner(commandDeps),
+      giveUp: giveUpOn(commandDeps),
+      concurrency: config.workers,
+      shutdownMs: config.workers.shutdownMs,
+    })
+    onClose(() => workers.stop())
+    const sweeper = startSweeper({ db, queues, log })
+    onClose(() => sweeper.stop())
+    const dispatcher = startDispatcher({ db, databaseUrl, queues, log })
+    onClose(() => dispatcher.stop())
+  }
+  if (!parts.serve) return { url: null, databaseUrl }
+
+  const admin = await ensureAdminToken(db, config, deps)
+  if (admin.kind === 'written') print(`The first admin token is in ${admin.path}.`)
+  const app = await buildApp({ ...deps, config, db, log, queues })
+  onClose(() => app.close())
+  return { url: await listen(app, config), databaseUrl }
+}
+
+function openNotifier(config: Config, log: Logger, print: (line: string) => void): Notifier {
+  if (config.slack === null) return consoleNotifier(print)
+  return slackNotifier({ ...config.slack, publicUrl: config.publicUrl, log })
+}
+
+async function openEmbedded(
+  config: Config,
+  log: Logger,
+  onClose: (closer: () => Promise<void>) => void,
+): Promise<string> {
+  await mkdir(config.home, { recursive: true })
+  const postgres = await startEmbeddedPostgres({
+    home: config.home,
+    database: 'greenroom',
+    log: (line) => log.info(line),
+  })
+  onClose(() => postgres.stop())
+  return postgres.url
+}
+
+async function listen(app: FastifyInstance, config: Config): Promise<string> {
+  try {
+    return await app.listen({ host: config.host, port: config.port })
+  } catch (error) {
+    const code = (error as { code?: string }).code
+    if (code === 'EADDRINUSE')
+      throw new OperatorError(`Port ${config.port} is taken. Stop what uses it, or set PORT to another one.`)
+    if (code === 'EACCES')
+      throw new OperatorError(
+        `Port ${config.port} may not be opened by this user; set PORT to one above 1023.`,
+      )
+    throw error
+  }
+}
+
+function explainUnreachable(error: unknown): never {
+  const cause = error instanceof OperatorError ? error.cause : error
+  if (!isUnavailable(cause)) throw error
+  throw new OperatorError(
+    'The database does not answer. Start it, or correct DATABASE_URL; leave it unset for an embedded one.',
+    { cause },
+  )
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work()
+    return done
+  }
+}

@@ -1,0 +1,47 @@
+import {
+  type KyselyPlugin,
+  type OperationNode,
+  RawNode,
+  type RootOperationNode,
+  type UpdateQueryNode,
+  WhereNode,
+} from 'kysely'
+
+// Builds that are broken on purpose. They live in the tests alone: a plugin rewrites the product's own queries on
+// their way to the database, so a test can show that it would notice if the product did the same.
+
+/**
+ * A build that holds no lock on a model: `for update` is dropped from every select, and so is the update of the
+ * model's row, with which the history would lock it again.
+ */
+export const withoutModelLock: KyselyPlugin = rewriting((node) => {
+  if (node.kind === 'SelectQueryNode') return { ...node, endModifiers: [] }
+  if (node.kind === 'UpdateQueryNode' && updates(node, 'registered_model'))
+    return { ...node, where: WhereNode.create(RawNode.createWithSql('false')) }
+  return node
+})
+
+/** A build without the fence: a command's attempt is not compared when it is claimed or ended (V9). */
+export const withoutFence: KyselyPlugin = rewriting((node) =>
+  node.kind === 'UpdateQueryNode' && updates(node, 'command') && node.where !== undefined
+    ? { ...node, where: WhereNode.create(innermost(node.where.where)) }
+    : node,
+)
+
+function updates(node: UpdateQueryNode, table: string): boolean {
+  return JSON.stringify(node.table)?.includes(`"${table}"`) ?? false
+}
+
+// A condition is a chain of ANDs whose innermost left side is the one on the id.
+function innermost(condition: OperationNode): OperationNode {
+  let node: OperationNode & { left?: OperationNode } = condition
+  while (node.kind === 'AndNode' && node.left !== undefined) node = node.left
+  return node
+}
+
+function rewriting(rewrite: (node: RootOperationNode) => RootOperationNode): KyselyPlugin {
+  return {
+    transformQuery: ({ node }) => rewrite(node),
+    transformResult: async ({ result }) => result,
+  }
+}
