@@ -168,7 +168,7 @@ function showRun(run: RichInline, names: Names): Inline {
     case 'emoji':
       return { kind: 'text', text: findEmoji(run.name) ?? `:${run.name}:`, styles }
     case 'date':
-      return { kind: 'text', text: run.fallback ?? new Date(run.timestamp * 1000).toISOString(), styles }
+      return { kind: 'moment', seconds: run.timestamp, format: run.format, fallback: run.fallback ?? '' }
   }
 }
 

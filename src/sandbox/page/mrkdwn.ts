@@ -9,6 +9,7 @@ export type Inline =
   | { kind: 'text'; text: string; styles: Style[] }
   | { kind: 'mention'; label: string; notifies: boolean }
   | { kind: 'link'; url: string; label: string; styles: Style[] }
+  | { kind: 'moment'; seconds: number; format: string; fallback: string }
 
 /** One paragraph; line breaks stand in its text. */
 export type Paragraph = { kind: 'paragraph' | 'quote' | 'preformatted'; inlines: Inline[] }
@@ -114,7 +115,10 @@ function readControl(content: string, names: Names, styles: Style[]): Inline | n
   if (broadcast) return { kind: 'mention', label: `@${broadcast}`, notifies: true }
   const group = /^!subteam\^(\w+)$/.exec(target)?.[1]
   if (group) return { kind: 'mention', label: label ?? `@${group}`, notifies: true }
-  if (target.startsWith('!date^')) return { kind: 'text', text: decode(label ?? target), styles }
+  const [, seconds, format] = /^!date\^(\d+)\^([^^]+)/.exec(target) ?? []
+  if (seconds && format) {
+    return { kind: 'moment', seconds: Number(seconds), format: decode(format), fallback: decode(label ?? '') }
+  }
   if (!/^(https?:\/\/|mailto:|tel:)/.test(target)) return null
   return { kind: 'link', url: decode(target), label: showEmoji(decode(label || target)), styles }
 }

@@ -75,6 +75,17 @@ describe.skipIf(missing !== null)('the channel in a browser', () => {
     await page.close()
   })
 
+  test('shows a moment in the reader’s own time zone', async () => {
+    const { sandbox, web } = await openSandbox()
+    const date = { type: 'date', timestamp: 1_700_000_000, format: 'by {date_short_pretty} at {time}' }
+    const elements = [{ type: 'rich_text_section', elements: [date] }]
+    await web.chat.postMessage({ channel, text: 'x', blocks: [{ type: 'rich_text', elements }] as never })
+    const page = await browser.newPage({ timezoneId: 'Asia/Tokyo', locale: 'en-GB' })
+    await page.goto(sandbox.url)
+    await page.waitForSelector('text=by 15 Nov 2023 at 07:13')
+    await page.close()
+  })
+
   test('shows an ephemeral message to its addressee only', async () => {
     const { sandbox, web } = await openSandbox()
     await web.chat.postMessage({ channel, text: 'For all' })

@@ -9,6 +9,7 @@ const show = (text: string) =>
   readMrkdwn(text, names).map(({ kind, inlines }) => [kind, inlines.map(brief).join('')])
 const brief = (inline: Inline) => {
   if (inline.kind === 'mention') return `[${inline.notifies ? '!' : ''}${inline.label}]`
+  if (inline.kind === 'moment') return `(${inline.seconds} ${inline.format} ${inline.fallback})`
   const styles = inline.styles.join('+')
   const text = inline.kind === 'link' ? `${inline.label}->${inline.url}` : inline.text
   return styles || inline.kind === 'link' ? `{${styles}|${text}}` : text
@@ -21,6 +22,7 @@ describe('what Slack would act on shows as such', () => {
     ['<@U1> <@U2>', '[!@Ada] [!@U2]'],
     ['<#C1|general>', '[#general]'],
     ['<!subteam^S1|@ml>', '[!@ml]'],
+    ['<!date^1700000000^{date} at {time}|soon>', '(1700000000 {date} at {time} soon)'],
     ['<https://evil.example|Approve>', '{|Approve->https://evil.example}'],
     [
       'see https://example.com/a?b=1&amp;c=2.',

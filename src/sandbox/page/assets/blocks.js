@@ -57,11 +57,28 @@ function renderPart(part) {
 function renderInline(inline) {
   if (inline.kind === 'mention')
     return make('span', inline.notifies ? 'mention loud' : 'mention', inline.label)
+  if (inline.kind === 'moment') return renderMoment(inline)
   const styles = inline.styles.join(' ')
   if (inline.kind === 'text') return styles ? make('span', styles, inline.text) : inline.text
   const link = make('a', styles, inline.label)
   if (/^https?:\/\//i.test(inline.url)) link.href = inline.url
   return set(link, { title: inline.url, target: '_blank', rel: 'noopener noreferrer' })
+}
+
+/** A moment in the reader's own time zone, written by Slack's format words. */
+function renderMoment({ seconds, format, fallback }) {
+  const at = new Date(seconds * 1000)
+  const day = (options) => at.toLocaleDateString([], options)
+  const words = {
+    date_num: () => at.toISOString().slice(0, 10),
+    date: () => day({ dateStyle: 'long' }),
+    date_short: () => day({ dateStyle: 'medium' }),
+    date_long: () => day({ dateStyle: 'full' }),
+    time: () => at.toLocaleTimeString([], { timeStyle: 'short' }),
+    time_secs: () => at.toLocaleTimeString([], { timeStyle: 'medium' }),
+  }
+  const text = format.replace(/\{(\w+?)(?:_pretty)?\}/g, (written, word) => words[word]?.() ?? written)
+  return set(make('time', '', text), { dateTime: at.toISOString(), title: fallback })
 }
 
 /** Nothing is loaded from elsewhere: an image shows as its description. */
