@@ -1,0 +1,72 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Kysely } from 'kysely'
+import type { Config } from '../config.ts'
+import { OperatorError } from '../errors.ts'
+import type { Database } from '../store/database.ts'
+import { hasAdminToken, insertToken, lockTokens, type NewToken } from '../store/tokens.ts'
+import { hashSecret, makeToken, minForeignTokenLength, tokenIdOf } from './token-text.ts'
+
+/** How the operator can get in. */
+export type AdminToken =
+  /** Without any. */
+  | { kind: 'notNeeded' }
+  /** With the token of the configuration. */
+  | { kind: 'configured' }
+  /** With a token that was there before. */
+  | { kind: 'present' }
+  /** With the token that was just written to this file. */
+  | { kind: 'written'; path: string }
+
+/**
+ * Makes sure that somebody can act as an admin: with the configured token where there is one, else, when no good
+ * admin token is left, with a new one in `<home>/admin-token`, readable by its owner only. *Idempotent.*
+ */
+export async function ensureAdminToken(
+  db: Kysely<Database>,
+  config: Pick<Config, 'adminToken' | 'auth' | 'home'>,
+  deps: { now: () => Date },
+): Promise<AdminToken> {
+  if (config.auth === 'off') return { kind: 'notNeeded' }
+  const now = deps.now()
+  return db.transaction().execute(async (trx): Promise<AdminToken> => {
+    await lockTokens(trx)
+    if (config.adminToken !== null) {
+      const id = tokenIdOf(config.adminToken)
+      if (id === null)
+        throw new OperatorError(
+          `GREENROOM_ADMIN_TOKEN must be ${minForeignTokenLength} to 512 characters; make one with \`openssl rand -hex 32\`.`,
+        )
+      await insertToken(trx, adminToken(id, config.adminToken, now))
+      return { kind: 'configured' }
+    }
+    if (await hasAdminToken(trx, now)) return { kind: 'present' }
+    const { id, token } = makeToken()
+    // Written before it is committed: a file with a useless token is replaced at the next start, while a token
+    // that nobody knows would lock everybody out.
+    const path = await writeSecret(config.home, token)
+    await insertToken(trx, adminToken(id, token, now))
+    return { kind: 'written', path }
+  })
+}
+
+function adminToken(id: string, token: string, now: Date): NewToken {
+  return {
+    id,
+    secretHash: hashSecret(token),
+    principal: 'admin',
+    roles: ['admin'],
+    createdBy: 'greenroom',
+    createdAt: now,
+    expiresAt: null,
+  }
+}
+
+async function writeSecret(home: string, token: string): Promise<string> {
+  const path = join(home, 'admin-token')
+  await mkdir(home, { recursive: true })
+  await rm(path, { force: true })
+  await writeFile(path, `${token}\n`, { mode: 0o600, flag: 'wx' })
+  await chmod(path, 0o600)
+  return path
+}

@@ -1,0 +1,13 @@
+import type { App, AppDeps } from '../deps.ts'
+import { approvalRoutes } from './approvals.ts'
+import { modelRoutes } from './models.ts'
+import { tokenRoutes } from './tokens.ts'
+import { versionRoutes } from './versions.ts'
+
+/** Adds the API; to be registered under its prefix. */
+export async function apiRoutes(app: App, { deps }: { deps: AppDeps }): Promise<void> {
+  modelRoutes(app, deps)
+  versionRoutes(app, deps)
+  approvalRoutes(app, deps)
+  tokenRoutes(app, deps)
+}

@@ -1,0 +1,54 @@
+// Registering what came under an id of its sender's: a webhook's delivery, or a call with an idempotency key.
+//
+// Invariants:
+//   I1. The claim of the id and what it led to commit together, before anybody is told of success (V7, V10).
+//   I2. The same id with the same bytes changes nothing and is answered with where the version stands now.
+//   I3. The same id with other bytes is refused, and the first effect stays.
+import type { Kysely, Transaction } from 'kysely'
+import type { LifecycleDeps } from '../lifecycle/deps.ts'
+import { type RegisterOutcome, type Registration, registerIn, type Standing } from '../lifecycle.ts'
+import type { Database } from '../store/database.ts'
+import { claimDelivery, type DeliveryKey, noteRegistered, releaseDelivery } from '../store/deliveries.ts'
+import type { Actor } from '../store/events.ts'
+import { findVersion } from '../store/versions.ts'
+
+export type OnceOutcome =
+  | RegisterOutcome
+  /** Nothing was to be registered. */
+  | { kind: 'ignored' }
+  /** The id had come with other bytes (I3). */
+  | { kind: 'reused' }
+
+/** Registers under an id, once (I1 to I3); null notes that the id was seen and registers nothing. */
+export function registerOnce(
+  db: Kysely<Database>,
+  delivery: DeliveryKey & { bodyHash: string },
+  registration: Registration | null,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<OnceOutcome> {
+  const { bodyHash, ...key } = delivery
+  return db.transaction().execute(async (trx): Promise<OnceOutcome> => {
+    const claim = await claimDelivery(trx, key, bodyHash, deps.now())
+    if (claim.kind === 'reused') return claim
+    if (claim.kind === 'replay')
+      return claim.registered === null
+        ? { kind: 'ignored' }
+        : { kind: 'duplicate', ...(await standingOf(trx, claim.registered)) }
+    if (registration === null) return { kind: 'ignored' }
+    const outcome = await registerIn(trx, registration, by, deps)
+    // What was refused had no effect, so a corrected body may come under the same id.
+    if (outcome.kind === 'conflict') await releaseDelivery(trx, key)
+    else await noteRegistered(trx, key, outcome)
+    return outcome
+  })
+}
+
+async function standingOf(
+  trx: Transaction<Database>,
+  ref: { name: string; version: number },
+): Promise<Standing> {
+  const row = await findVersion(trx, ref)
+  if (row === undefined) throw new Error(`version ${ref.version} of "${ref.name}" was registered and is gone`)
+  return { ...ref, stage: row.stage, state: row.state }
+}
