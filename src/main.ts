@@ -5,13 +5,13 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { OperatorError } from './errors.ts'
-import { ensureAdminToken } from './http/access.ts'
+import { ensureAdminToken } from './http/admin-token.ts'
 import { buildApp } from './http/app.ts'
 import { consoleNotifier } from './notifiers/console.ts'
 import type { Notifier } from './notifiers/notifier.ts'
 import { slackNotifier } from './notifiers/slack/notifier.ts'
 import { readPolicy } from './policy/load.ts'
-import { openModelSandbox } from './runtimes/sandbox.ts'
+import { openSandbox } from './runtimes/sandbox.ts'
 import { isUnavailable, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
@@ -65,7 +65,7 @@ async function open(
   const deps = { policy, now: () => new Date(), newId: randomUUID }
 
   if (parts.work) {
-    const sandbox = await openModelSandbox({ size: config.workers.sandboxes })
+    const sandbox = openSandbox({ size: config.workers.sandboxes })
     onClose(() => sandbox.close())
     const checks = { artifactRoots: config.artifactRoots, sandbox }
     const commandDeps = { ...deps, db, notifier: openNotifier(config, log, print), checks }
@@ -86,7 +86,8 @@ async function open(
   }
   if (!parts.serve) return { url: null, databaseUrl }
 
-  const admin = await ensureAdminToken(db, config, deps)
+  const { adminToken, home } = config
+  const admin = await ensureAdminToken(db, { adminToken, home, now: deps.now() })
   if (admin.kind === 'written') print(`The first admin token is in ${admin.path}.`)
   const app = await buildApp({ ...deps, config, db, log, queues })
   onClose(() => app.close())

@@ -70,8 +70,15 @@ function openOnRedis(url: string, onError: (error: Error) => void): Queues {
   return assemble({
     backend: 'redis',
     onError,
+    // Asking for the version would be the queue's first command; failing once, while Redis is away, it would fail
+    // that queue for good. The workers ask.
     makeQueue: (name) =>
-      new Queue(name, { connection: producer, skipWaitingForReady: true, defaultJobOptions: keep }),
+      new Queue(name, {
+        connection: producer,
+        skipWaitingForReady: true,
+        skipVersionCheck: true,
+        defaultJobOptions: keep,
+      }),
     makeWorker: (name, concurrency, process) => {
       const connection = new Redis(url, { maxRetriesPerRequest: null, retryStrategy })
       connection.on('error', onError)

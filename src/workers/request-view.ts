@@ -25,9 +25,10 @@ export async function loadRequestView(db: Kysely<Database>, requestId: string): 
     checks: await loadChecks(db, request),
     approvers: request.approvers,
     quorum: request.lifecycle.context.quorum,
-    decisions: decisions.map(({ principal, answer, reason }) => ({ principal, answer, reason })),
+    decisions: decisions.map(({ principal, answer, reason, at }) => ({ principal, answer, reason, at })),
     openedAt: request.opened_at,
     expiresAt: request.expires_at,
+    closedAt: request.closed_at,
     outcomeReason: request.outcome_reason,
     traceId: request.trace_id,
   }

@@ -16,11 +16,18 @@ export type TestRedis = {
   close(): Promise<void>
 }
 
-/** Opens a Redis: `TEST_REDIS_URL`, else a container where Docker answers, else a `redis-server` of our own. */
+/**
+ * Opens a Redis: `TEST_REDIS_URL`, else a container where Docker answers and has the image, else a `redis-server`
+ * of our own. REQUIRE=docker makes it a container or a failure.
+ */
 export async function openTestRedis(): Promise<TestRedis> {
   const given = process.env.TEST_REDIS_URL
   if (given !== undefined) return { ...client(given), url: given, how: 'TEST_REDIS_URL', outage: null }
-  return inject('available').docker === null ? inContainer() : asProcess()
+  const available = inject('available')
+  if (available.docker !== null) return asProcess()
+  const mayFallBack =
+    available['redis-server'] === null && !process.env.REQUIRE?.split(',').includes('docker')
+  return mayFallBack ? inContainer().catch(asProcess) : inContainer()
 }
 
 async function inContainer(): Promise<TestRedis> {

@@ -5,7 +5,7 @@ const run = promisify(execFile)
 
 /** What a test may need beyond npm, and the reason why it is not there; null where it is. */
 export type Available = Record<Need, string | null>
-export type Need = 'redis' | 'docker' | 'chromium'
+export type Need = 'redis' | 'redis-server' | 'docker' | 'chromium'
 
 /**
  * Looks once for everything that tests may need. What `REQUIRE` names (comma separated) must be there, so
@@ -16,12 +16,14 @@ export async function probe(env: NodeJS.ProcessEnv): Promise<Available> {
     ? null
     : 'no Docker answers; start it, or install docker.io'
   const ownRedis = await answers('redis-server', ['--version'])
+  const installRedis = 'run `apt-get install redis-server`'
   const found: Available = {
     docker,
     redis:
       env.TEST_REDIS_URL !== undefined || ownRedis || docker === null
         ? null
-        : 'no TEST_REDIS_URL, no Docker and no redis-server on the PATH; run `apt-get install redis-server`',
+        : `no TEST_REDIS_URL, no Docker and no redis-server on the PATH; ${installRedis}`,
+    'redis-server': ownRedis ? null : `no redis-server on the PATH; ${installRedis}`,
     chromium: (await answers('/usr/bin/chromium', ['--version']))
       ? null
       : 'no /usr/bin/chromium; run `apt-get install chromium`',
