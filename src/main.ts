@@ -86,8 +86,7 @@ async function open(
   }
   if (!parts.serve) return { url: null, databaseUrl }
 
-  const { adminToken, home } = config
-  const admin = await ensureAdminToken(db, { adminToken, home, now: deps.now() })
+  const admin = await ensureAdminToken(db, config, deps)
   if (admin.kind === 'written') print(`The first admin token is in ${admin.path}.`)
   const app = await buildApp({ ...deps, config, db, log, queues })
   onClose(() => app.close())

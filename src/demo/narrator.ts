@@ -5,10 +5,8 @@ export type HistoryRow = {
   seq: number
   version: number
   type: string
-  from_stage: string | null
-  from_state: string | null
-  to_stage: string
-  to_state: string
+  from: { stage: string; state: string } | null
+  to: { stage: string; state: string }
   actor: string
   reason: string | null
   at: string
@@ -45,8 +43,8 @@ export function narrator(write: (line: string) => void, now: () => Date, started
 }
 
 function describeMove(row: HistoryRow): string {
-  const to = `${styleText('bold', row.to_stage)} · ${row.to_state}`
-  const from = row.from_stage === null ? '' : `${row.from_stage} · ${row.from_state} → `
+  const to = `${styleText('bold', row.to.stage)} · ${row.to.state}`
+  const from = row.from === null ? '' : `${row.from.stage} · ${row.from.state} → `
   // A finished validation's reason repeats its checks, which have just been told.
   const reason = row.reason === null || row.detail.checks !== undefined ? '' : ` (${row.reason})`
   return `version ${row.version}: ${from}${to}  — ${row.type} by ${row.actor}${reason}`
