@@ -119,8 +119,9 @@ export function digestWords({ digest }: VersionView, show: Show): string {
 
 /** The tags that tell where a version comes from; those about data first, the rest by name. *Pure.* */
 export function tagWords({ tags }: VersionView, most: number, show: Show): string[] {
-  const rank = (key: string) => (/data|git|commit/i.test(key) ? 0 : 1)
-  const keys = Object.keys(tags).toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+  const isAboutData = (key: string) => /data|git|commit/i.test(key)
+  const sorted = Object.keys(tags).toSorted()
+  const keys = [...sorted.filter(isAboutData), ...sorted.filter((key) => !isAboutData(key))]
   const shown = keys.slice(0, most).map((key) => `${show(key, 40)} = ${show(tags[key] || '–', 80)}`)
   return keys.length > most ? [...shown, `and ${keys.length - most} more`] : shown
 }

@@ -20,18 +20,20 @@ export type SlackOptions = SlackAccess & {
 }
 
 const eventType = 'greenroom_approval'
-const callMs = 10_000 // S2
 // Our clock and Slack's need not agree.
 const clockSlackMs = 10 * 60_000
 const history = { limit: 200, pages: 25 }
 
-/** Slack as a notifier; calls nothing yet. Throws OperatorError when the channel is not given by its id. */
-export function slackNotifier(options: SlackOptions): Notifier {
+/**
+ * Slack as a notifier; calls nothing yet. A call to Slack may take `callMs`. Throws OperatorError when the channel
+ * is not given by its id.
+ */
+export function slackNotifier(options: SlackOptions, callMs = 10_000): Notifier {
   if (!/^[CDG][A-Z0-9]{2,}$/.test(options.channel))
     throw new OperatorError(
       `SLACK_CHANNEL must be the channel's id, such as C0123ABCDEF, not its name ("${options.channel}"); in Slack it stands at the end of the channel's details.`,
     )
-  const client = openClient(options, callMs)
+  const client = openClient(options, callMs) // S2
   const identity = rememberIdentity(client)
   return {
     name: 'slack',
