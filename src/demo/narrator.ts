@@ -16,7 +16,8 @@ export type HistoryRow = {
 /** Tells the demo's story, a line per step: clock, seconds since the start, who speaks, and what happened. */
 export type Narrator = {
   title(text: string): void
-  step(who: string, text: string): void
+  /** `at` is the moment it began, for steps that take a while. */
+  step(who: string, text: string, at?: Date): void
   /** What the history recorded; a finished validation is told check by check. */
   history(row: HistoryRow): void
 }
@@ -32,7 +33,7 @@ export function narrator(write: (line: string) => void, now: () => Date, started
   }
   return {
     title: (text) => write(`\n${styleText('bold', text)}`),
-    step: (who, text) => line(now(), who, text),
+    step: (who, text, at = now()) => line(at, who, text),
     history: (row) => {
       const at = new Date(row.at)
       for (const { check, verdict, summary } of row.detail.checks ?? [])

@@ -63,6 +63,7 @@ export async function playStory(stage: Stage): Promise<Ending> {
 
 async function register(stage: Stage, model: string, version: Version): Promise<void> {
   const { file, version: number, ...rest } = version
+  const at = new Date()
   const { status, body, ms } = await deliver(stage.url, stage.secret, {
     type: 'model_version.registered',
     timestamp: new Date().toISOString(),
@@ -76,6 +77,7 @@ async function register(stage: Stage, model: string, version: Version): Promise<
   stage.narrate.step(
     'webhook',
     `signed registration of version ${number}: ${status} in ${ms.toFixed(0)} ms, ${answer.data.stage} · ${answer.data.state}`,
+    at,
   )
 }
 
@@ -111,12 +113,13 @@ async function ask(stage: Stage, version: number): Promise<void> {
   }
   const message = await findQuestion(stage.sandbox)
   stage.narrate.step('slack', `“${message.text}”`)
+  const at = new Date()
   const { status, ms } = await stage.sandbox.click({
     ts: message.ts,
     actionId: 'greenroom.approve',
     userId: approver,
   })
-  stage.narrate.step('slack', `alice clicks Approve: ${status} in ${ms.toFixed(0)} ms`)
+  stage.narrate.step('slack', `alice clicks Approve: ${status} in ${ms.toFixed(0)} ms`, at)
 }
 
 /** Waits for the newest message that still has buttons. */

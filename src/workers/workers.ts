@@ -5,6 +5,7 @@
 //   W2. A running attempt prolongs its lease; one that has lost it is aborted.
 //   W3. Retries are counted in the ledger, not by BullMQ; a command that fails too often is given up on and shown.
 //   W4. Told to stop, a worker takes no new jobs, lets active ones end within a bound, and gives back the rest.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { LostLeaseError } from '../errors.ts'
@@ -58,8 +59,12 @@ export function startWorkers(deps: WorkerDeps): Background {
   ]
   return {
     stop: async () => {
+      const bound = new AbortController()
       const drained = Promise.all(consumers.map((consumer) => consumer.drain())).then(() => true)
-      if (await Promise.race([drained, wait(deps.shutdownMs).then(() => false)])) return
+      const late = sleep(deps.shutdownMs, false, { signal: bound.signal }).catch(() => false)
+      const isDrained = await Promise.race([drained, late])
+      bound.abort()
+      if (isDrained) return
       deps.log.warn({ jobs: active.size }, 'giving active jobs back to the ledger')
       for (const controller of active.keys()) controller.abort(shutdown)
       await Promise.allSettled([...active.values()].map((attempt) => giveBack(deps.db, attempt)))
@@ -146,8 +151,4 @@ function limitOf(command: ClaimedCommand): number {
 function backoffMs(failures: number): number {
   const base = Math.min(300_000, 1_000 * 2 ** Math.min(failures, 9))
   return Math.round(base * (1 + Math.random() / 5))
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
