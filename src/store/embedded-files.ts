@@ -87,10 +87,8 @@ async function placeForRoot(home: string, native: string, log: (line: string) =>
 async function reachableDir(inHome: string, account: Account): Promise<string> {
   const home = dirname(inHome)
   const fallback = join(VAR, createHash('sha256').update(home).digest('hex').slice(0, 12))
-  const enterable = await runAs(account, '/bin/sh', ['-c', 'cd -- "$0"', inHome]).then(
-    () => true,
-    () => false,
-  )
+  const enterable =
+    (await mayEnter(inHome, account)) || ((await openNewHome(home)) && (await mayEnter(inHome, account)))
   if (await exists(join(inHome, 'data'))) {
     if (enterable) return inHome
     const command = `chmod o+x ${home} (and the directories above it)`
@@ -102,6 +100,20 @@ async function reachableDir(inHome: string, account: Account): Promise<string> {
   await makeDir(VAR, 0o711)
   await makeDir(fallback, 0o711)
   return fallback
+}
+
+const mayEnter = (dir: string, account: Account): Promise<boolean> =>
+  runAs(account, '/bin/sh', ['-c', 'cd -- "$0"', dir]).then(
+    () => true,
+    () => false,
+  )
+
+/** Lets others pass through a home that holds nothing but our directory, such as a new temporary one. */
+async function openNewHome(home: string): Promise<boolean> {
+  const { uid, mode } = await stat(home)
+  if (uid !== 0 || (await readdir(home)).length > 1) return false
+  await chmod(home, mode | 0o001)
+  return true
 }
 
 async function reachableBinaries(
