@@ -1,0 +1,53 @@
+import type { ArtifactCheck } from '../policy/policy.ts'
+import { type Artifact, maxArtifactBytes, readArtifact } from '../runtimes/artifact.ts'
+import { UnreadableSourceError } from '../runtimes/source.ts'
+import { CheckErroredError, type Finding } from './finding.ts'
+import type { CheckEnvironment, CheckSubject } from './subject.ts'
+import { wordCount, wordMs } from './wording.ts'
+
+/** The artifact is there, can be read whole, and has the digest that was declared, if one was. */
+export async function checkArtifact(
+  rule: ArtifactCheck,
+  candidate: CheckSubject,
+  _incumbent: CheckSubject | null,
+  env: CheckEnvironment,
+): Promise<Finding> {
+  const artifact = await readWithin(rule.timeoutMs, candidate.source, env)
+  if ('unreadable' in artifact)
+    return { verdict: 'failed', summary: artifact.unreadable, measured: {}, digest: null }
+  const { digest, bytes, files } = artifact
+  const measured = { bytes, files: files.length }
+  const differs = candidate.digest !== null && candidate.digest !== digest
+  const size = `${wordCount(bytes, 'byte')} in ${wordCount(files.length, 'file')}`
+  return {
+    verdict: differs ? 'failed' : 'passed',
+    summary: differs
+      ? `the artifact has digest ${digest}, but ${candidate.digest} was declared`
+      : `${size}, ${digest}`,
+    measured,
+    digest,
+  }
+}
+
+async function readWithin(
+  timeoutMs: number,
+  source: string,
+  env: CheckEnvironment,
+): Promise<Artifact | { unreadable: string }> {
+  const timeLimit = AbortSignal.timeout(timeoutMs)
+  const signal = AbortSignal.any([env.signal, timeLimit])
+  try {
+    return await readArtifact(source, env.artifactRoots, {
+      maxBytes: maxArtifactBytes,
+      keepContent: false,
+      signal,
+    })
+  } catch (error) {
+    env.signal.throwIfAborted()
+    // A slow disk is not the model's fault.
+    if (timeLimit.aborted)
+      throw new CheckErroredError(`reading ${source} took longer than ${wordMs(timeoutMs)}`)
+    if (error instanceof UnreadableSourceError) return { unreadable: error.message }
+    throw error
+  }
+}

@@ -1,0 +1,103 @@
+import * as ort from 'onnxruntime-web'
+import { z } from 'zod'
+import type { OnnxFiles } from './onnx-files.ts'
+import { readMetadata } from './onnx-metadata.ts'
+
+/** The model itself is at fault: it does not load, does not run, or does not fit the data. The message says how. */
+export class UnusableModelError extends Error {
+  override name = 'UnusableModelError'
+}
+
+/** One input of a model: its tensor type, and its shape with null where any size is taken. */
+export type ModelInput = { name: string; type: string; shape: (number | null)[] }
+
+/** A loaded model. `features` are the names its author gave to its columns, in their order, or null. */
+export type LoadedModel = { inputs: ModelInput[]; features: string[] | null; session: ort.InferenceSession }
+
+/** A tensor's numbers before they have the type that the model wants; `dims` multiply to their count. */
+export type Feed = { input: ModelInput; values: Float64Array; dims: number[] }
+
+/** What a model answers: the numbers of its first numeric output. */
+export type Answer = { values: Float64Array; dims: readonly number[] }
+
+/** Under this key of the metadata in an ONNX file stands a JSON list of its feature columns. */
+export const featuresKey = 'greenroom.features'
+
+const tensors: Record<string, (values: Float64Array, dims: number[]) => ort.Tensor> = {
+  float32: (values, dims) => new ort.Tensor('float32', Float32Array.from(values), dims),
+  float64: (values, dims) => new ort.Tensor('float64', values, dims),
+  int32: (values, dims) => new ort.Tensor('int32', Int32Array.from(values), dims),
+  int64: (values, dims) => new ort.Tensor('int64', BigInt64Array.from(values, toBigInt), dims),
+  uint8: (values, dims) => new ort.Tensor('uint8', Uint8Array.from(values), dims),
+  bool: (values, dims) => new ort.Tensor('bool', Uint8Array.from(values, Number), dims),
+}
+const outputTypes = new Set(['float32', 'float64', 'int32', 'int64', 'uint8'])
+
+/** Loads an ONNX model into ONNX Runtime Web: WebAssembly, one thread. Throws UnusableModelError. */
+export async function loadModel({ model, beside }: OnnxFiles): Promise<LoadedModel> {
+  ort.env.wasm.numThreads = 1
+  ort.env.logLevel = 'fatal'
+  const options = { executionProviders: ['wasm'], externalData: beside, logSeverityLevel: 4 as const }
+  const session = await blamed('the model does not load', () => ort.InferenceSession.create(model, options))
+  return { session, inputs: session.inputMetadata.map(inputOf), features: featuresOf(model) }
+}
+
+/** Runs the model once. Throws UnusableModelError when it does not run or answers without numbers. */
+export async function run(model: LoadedModel, feeds: Feed[]): Promise<Answer> {
+  const { session } = model
+  const output = session.outputMetadata.find((one) => one.isTensor && outputTypes.has(one.type))
+  if (output === undefined) throw new UnusableModelError('the model has no numeric output')
+  const given = Object.fromEntries(feeds.map((feed) => [feed.input.name, tensorOf(feed)]))
+  const answers = await blamed('the model does not run', () => session.run(given, [output.name]))
+  const tensor = answers[output.name]
+  if (tensor === undefined)
+    throw new UnusableModelError(`the model does not answer with its output ${output.name}`)
+  return { values: Float64Array.from(tensor.data as Iterable<number>, Number), dims: tensor.dims }
+}
+
+function tensorOf({ input, values, dims }: Feed): ort.Tensor {
+  const make = tensors[input.type]
+  if (make !== undefined) return make(values, dims)
+  throw new UnusableModelError(
+    `the model's input ${input.name} takes ${input.type}, which numbers cannot be turned into`,
+  )
+}
+
+function inputOf(input: ort.InferenceSession.ValueMetadata): ModelInput {
+  if (!input.isTensor) throw new UnusableModelError(`the model's input ${input.name} is not a tensor`)
+  const shape = input.shape.map((size) => (typeof size === 'number' && size >= 0 ? size : null))
+  return { name: input.name, type: input.type, shape }
+}
+
+const names = z
+  .string()
+  .transform((text) => JSON.parse(text))
+  .pipe(z.array(z.string()).min(1))
+
+function featuresOf(model: Uint8Array): string[] | null {
+  const written = readMetadata(model)[featuresKey]
+  if (written === undefined) return null
+  try {
+    return names.parse(written)
+  } catch {
+    throw new UnusableModelError(`the model's metadata ${featuresKey} is not a JSON list of column names`)
+  }
+}
+
+function toBigInt(value: number): bigint {
+  return BigInt(Math.trunc(value))
+}
+
+/** What ONNX Runtime throws is about the model, since it was given nothing else. */
+async function blamed<T>(what: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error)
+    const reason = said
+      .replace(/^.*ERROR_MESSAGE: /s, '')
+      .replaceAll(/\s+/g, ' ')
+      .slice(0, 300)
+    throw new UnusableModelError(`${what}: ${reason}`)
+  }
+}

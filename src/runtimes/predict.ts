@@ -1,0 +1,118 @@
+// Carrying out a task: what happens inside of a sandbox.
+import { OperatorError } from '../errors.ts'
+import { readArtifact } from './artifact.ts'
+import { feedsFor, type Layout, layoutOf, zerosFor } from './columns.ts'
+import type { Measured, ModelAnswer, ModelTask, Predicted, PredictTask, SmokeTask } from './model-task.ts'
+import { type Answer, type Feed, type LoadedModel, loadModel, run, UnusableModelError } from './onnx.ts'
+import { pickOnnx } from './onnx-files.ts'
+import { UnreadableSourceError } from './source.ts'
+import { numbersOf, openTable } from './table.ts'
+
+/** The largest model that is loaded, in bytes, over all of its files. */
+export const maxModelBytes = 512 * 1024 ** 2
+const rowsAtOnce = 4096
+
+type Loaded = { model: LoadedModel; digest: string; loadMs: number }
+
+/** Loads the model of a task and does what the task asks. *Never rejects.* */
+export async function performTask(task: ModelTask): Promise<ModelAnswer> {
+  let digest: string | null = null
+  try {
+    const limits = { maxBytes: maxModelBytes, keepContent: true }
+    const artifact = await readArtifact(task.source, task.roots, limits)
+    digest = artifact.digest
+    const startedAt = performance.now()
+    const model = await loadModel(pickOnnx(artifact))
+    const loaded = { model, digest, loadMs: performance.now() - startedAt }
+    return task.kind === 'smoke' ? await smoke(task, loaded) : await predict(task, loaded)
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    if (error instanceof UnreadableSourceError || error instanceof UnusableModelError)
+      return { kind: 'unusable', digest, message }
+    return { kind: error instanceof OperatorError ? 'badData' : 'errored', message }
+  }
+}
+
+async function predict({ data, roots }: PredictTask, { model, digest }: Loaded): Promise<Predicted> {
+  const table = await openTable(data.file, roots)
+  const layout = layoutOf(model, { ...table, target: data.target })
+  const columns = numbersOf(table, [...layout.columns, data.target])
+  const actual = columns.get(data.target) ?? new Float64Array()
+  const predicted = await predictRows(model, layout, columns, actual.length)
+  return { kind: 'predicted', digest, dataDigest: table.digest, predicted, actual }
+}
+
+async function predictRows(
+  model: LoadedModel,
+  layout: Layout,
+  columns: Map<string, Float64Array>,
+  rows: number,
+): Promise<Float64Array> {
+  const predicted = new Float64Array(rows)
+  const step = layout.batch ?? rowsAtOnce
+  for (let from = 0; from < rows; from += step) {
+    const to = Math.min(from + step, rows)
+    const answer = await run(model, feedsFor(layout, columns, from, to))
+    const asked = layout.batch ?? to - from
+    const [count, width = 1, ...rest] = answer.dims
+    if (count !== asked || width !== 1 || rest.length > 0)
+      throw new UnusableModelError(
+        `the model answers ${asked} rows in shape [${answer.dims.join(', ')}], not with one number for each row`,
+      )
+    predicted.set(answer.values.subarray(0, to - from), from)
+  }
+  return predicted
+}
+
+async function smoke(task: SmokeTask, { model, digest, loadMs }: Loaded): Promise<Measured> {
+  const sample = task.data === null ? await tryZeros(model) : await trySample(task, model, task.data)
+  const latenciesMs = await timeRuns(model, sample.oneRow, task.timing)
+  const { rows, notFinite } = sample
+  return { kind: 'measured', digest, loadMs, rows, notFinite, latenciesMs }
+}
+
+type Sample = { rows: number; notFinite: Measured['notFinite']; oneRow: (index: number) => Feed[] }
+
+async function trySample(task: SmokeTask, model: LoadedModel, data: { file: string; target: string | null }) {
+  const table = await openTable(data.file, task.roots)
+  const layout = layoutOf(model, { ...table, target: data.target })
+  const columns = numbersOf(table, layout.columns, task.sampleRows)
+  const rows = Math.max(...[...columns.values()].map((values) => values.length))
+  const predicted = await predictRows(model, layout, columns, rows)
+  const oneRow = (index: number) => feedsFor(layout, columns, index % rows, (index % rows) + 1)
+  return { rows, notFinite: firstNotFinite({ values: predicted, dims: [rows] }), oneRow } satisfies Sample
+}
+
+async function tryZeros(model: LoadedModel): Promise<Sample> {
+  const feeds = zerosFor(model.inputs)
+  const answer = await run(model, feeds)
+  const rows = feeds[0]?.dims[0] ?? 1
+  if (answer.dims.length > 0 && answer.dims[0] !== rows)
+    throw new UnusableModelError(`the model answers ${rows} rows in shape [${answer.dims.join(', ')}]`)
+  return { rows, notFinite: firstNotFinite(answer), oneRow: () => feeds }
+}
+
+function firstNotFinite({ values, dims }: Answer): Measured['notFinite'] {
+  const index = values.findIndex((value) => !Number.isFinite(value))
+  if (index < 0) return null
+  const perRow = values.length / (dims[0] ?? 1)
+  return { row: Math.floor(index / perRow) + 1, value: String(values[index]) }
+}
+
+async function timeRuns(
+  model: LoadedModel,
+  oneRow: (index: number) => Feed[],
+  { warmUps, runs, budgetMs }: SmokeTask['timing'],
+): Promise<Float64Array> {
+  const latenciesMs: number[] = []
+  const endsAt = performance.now() + budgetMs
+  for (let index = -warmUps; index < runs; index += 1) {
+    const feeds = oneRow(index + warmUps)
+    const startedAt = performance.now()
+    await run(model, feeds)
+    const finishedAt = performance.now()
+    if (index >= 0) latenciesMs.push(finishedAt - startedAt)
+    if (finishedAt > endsAt && latenciesMs.length > 0) break
+  }
+  return Float64Array.from(latenciesMs)
+}

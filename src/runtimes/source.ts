@@ -1,0 +1,64 @@
+// What a version's source says, before anything is opened.
+
+/** The source cannot be read as it is; the message is a sentence about it, fit for the people who registered it. */
+export class UnreadableSourceError extends Error {
+  override name = 'UnreadableSourceError'
+}
+
+/** The source lies in a kind of place that is not read from here. */
+export class UnsupportedSourceError extends UnreadableSourceError {
+  override name = 'UnsupportedSourceError'
+}
+
+const maxLength = 4096
+const scheme = /^([a-z][a-z0-9+.-]*):/i
+// Either no host, or an empty one, or this one; then an absolute path.
+const fileUrl = /^file:(?:\/\/(?:localhost)?(?=\/)|(?!\/\/))(\/[^?#]*)$/i
+
+/**
+ * The path that a local source names: a plain path, absolute or not, or a `file:` URL. Throws UnsupportedSourceError
+ * on other schemes, and UnreadableSourceError on a path that is written to lead elsewhere than it seems (R15). *Pure.*
+ */
+export function pathOf(source: string): string {
+  if (source.trim() === '')
+    throw new UnreadableSourceError('the source is empty; it must be a path or a file: URL')
+  if (source.length > maxLength)
+    throw new UnreadableSourceError(`the source is longer than ${maxLength} characters`)
+  const [, named] = scheme.exec(source) ?? []
+  if (named !== undefined && named.toLowerCase() !== 'file')
+    throw new UnsupportedSourceError(
+      `${named}: sources cannot be read here; register a path or a file: URL, ` +
+        'or take the checks that read the artifact out of the policy of this model',
+    )
+  refuseDisguise(source)
+  return named === undefined ? source : pathOfUrl(source)
+}
+
+function refuseDisguise(source: string): void {
+  const plain = decodeFully(source)
+  const refuse = (what: string) => {
+    throw new UnreadableSourceError(`the source ${JSON.stringify(source)} must not hold ${what}`)
+  }
+  if (plain.split('/').includes('..')) refuse('".." as a part of its path')
+  if (plain.includes('\\')) refuse('a backslash')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\0-\x1f\x7f]/.test(plain)) refuse('control characters')
+}
+
+/** Byte by byte, so that one byte that is not UTF-8 cannot hide the rest; ends because each round is shorter. */
+function decodeFully(text: string): string {
+  const decoded = text.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return decoded === text ? text : decodeFully(decoded)
+}
+
+function pathOfUrl(source: string): string {
+  const [, path] = fileUrl.exec(source) ?? []
+  try {
+    if (path !== undefined) return decodeURIComponent(path)
+  } catch {
+    // Not UTF-8 behind the percent signs: refused like any other malformed URL.
+  }
+  throw new UnreadableSourceError(
+    `the source ${JSON.stringify(source)} is not a file: URL of this machine, such as file:///models/model.onnx`,
+  )
+}

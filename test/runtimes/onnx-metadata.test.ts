@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { readMetadata } from '../../src/runtimes/onnx-metadata.ts'
+import { meanModel } from './onnx-writer.ts'
+
+const good = readFileSync(join(import.meta.dirname, '../fixtures/diabetes/good.onnx'))
+
+test('the metadata of a model made elsewhere is found', () => {
+  const metadata = readMetadata(good)
+  const features = ['age', 'sex', 'bmi', 'bp', 's1', 's2', 's3', 's4', 's5', 's6']
+  expect(metadata['greenroom.target']).toBe('progression')
+  expect(JSON.parse(metadata['greenroom.features'] ?? '')).toEqual(features)
+})
+
+test('whatever is written is read back', () => {
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' })),
+      (metadata) => {
+        expect(readMetadata(meanModel(2, metadata))).toEqual({ ...metadata })
+      },
+    ),
+  )
+})
+
+test('bytes that are cut, changed or not ONNX at all never throw', () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 64 }),
+    fc.nat(good.length).map((end) => good.subarray(0, end)),
+    fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, byte]) => good.with(at, byte)),
+  )
+  fc.assert(
+    fc.property(bytes, (model) => {
+      expect(readMetadata(model)).toBeTypeOf('object')
+    }),
+  )
+})
