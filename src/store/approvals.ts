@@ -127,22 +127,6 @@ export async function listPending(db: Kysely<Database>, modelId: number): Promis
   return rows.map(asRequest)
 }
 
-/** A version's requests, newest first. */
-export async function listRequests(
-  db: Kysely<Database>,
-  modelId: number,
-  version: number,
-): Promise<ApprovalRow[]> {
-  const rows = await db
-    .selectFrom('approval_request')
-    .selectAll()
-    .where('model_id', '=', modelId)
-    .where('version', '=', version)
-    .orderBy('opened_at', 'desc')
-    .execute()
-  return rows.map(asRequest)
-}
-
 /** The answers to a request in the order they came. */
 export function listDecisions(db: Kysely<Database>, requestId: string): Promise<Decision[]> {
   return db.selectFrom('decision').selectAll().where('request_id', '=', requestId).orderBy('at').execute()

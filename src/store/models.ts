@@ -54,11 +54,6 @@ export function findModel(
   return db.selectFrom('registered_model').selectAll().where('name', '=', name).executeTakeFirst()
 }
 
-/** All registered models by name. */
-export function listModels(db: Kysely<Database>): Promise<Selectable<RegisteredModelTable>[]> {
-  return db.selectFrom('registered_model').selectAll().orderBy('name').execute()
-}
-
 function asLocked(row: Selectable<RegisteredModelTable>): LockedModel {
   return {
     id: row.id,

@@ -140,17 +140,6 @@ export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promis
   return model === undefined ? undefined : findVersionRow(db, model.id, ref.version)
 }
 
-/** All versions of a model, newest first. */
-export async function listVersions(db: Kysely<Database>, modelId: number): Promise<VersionRow[]> {
-  const rows = await db
-    .selectFrom('model_version')
-    .selectAll()
-    .where('model_id', '=', modelId)
-    .orderBy('version', 'desc')
-    .execute()
-  return rows.map(asVersion)
-}
-
 /** A version's tags. */
 export async function listTags(
   db: Kysely<Database>,
