@@ -1,7 +1,8 @@
+import type { Finding } from '../policy/finding.ts'
 import type { ArtifactCheck } from '../policy/policy.ts'
 import { type Artifact, maxArtifactBytes, readArtifact } from '../runtimes/artifact.ts'
 import { UnreadableSourceError } from '../runtimes/source.ts'
-import { CheckErroredError, type Finding } from './finding.ts'
+import { CheckErroredError } from './errored.ts'
 import type { CheckEnvironment, CheckSubject } from './subject.ts'
 import { wordCount, wordMs } from './wording.ts'
 

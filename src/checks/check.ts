@@ -1,14 +1,14 @@
 // Checks: what must hold for a model version. One file per kind; to add one, give it a rule in policy/policy.ts,
 // write its file, and name it here.
+
+import type { Finding } from '../policy/finding.ts'
 import type { CheckRule } from '../policy/policy.ts'
 import { checkArtifact } from './artifact.ts'
-import type { Finding } from './finding.ts'
 import { checkIncumbent } from './incumbent.ts'
 import { checkMetrics } from './metrics.ts'
 import { checkSmoke } from './smoke.ts'
 import type { Check, CheckEnvironment, CheckSubject } from './subject.ts'
 
-export { CheckErroredError, type Finding } from './finding.ts'
 export type { CheckEnvironment, CheckSubject } from './subject.ts'
 
 type Kind = CheckRule['kind']

@@ -1,11 +1,12 @@
 import { OperatorError } from '../errors.ts'
+import type { Finding } from '../policy/finding.ts'
 import type { IncumbentCheck } from '../policy/policy.ts'
 import type { Predicted } from '../runtimes/model-task.ts'
-import { CheckErroredError, type Finding } from './finding.ts'
+import { compare } from './comparison.ts'
+import { CheckErroredError } from './errored.ts'
 import { type Run, runModel } from './model-run.ts'
 import { score } from './score.ts'
 import type { CheckEnvironment, CheckSubject } from './subject.ts'
-import { wordCount, wordFigure } from './wording.ts'
 
 /** The candidate does as well as it must beside the version in Production, both measured on the same rows. */
 export async function checkIncumbent(
@@ -43,35 +44,6 @@ export async function checkIncumbent(
   return { ...compare(rule, figures, { rows, version: incumbent.version }), digest: predicted.digest }
 }
 
-/**
- * Judges two figures of one metric: `change` is how much better the candidate is, negative when it is worse, and
- * `allowed` the gain it needs or the loss it may have, both in the metric's unit. The limit itself passes. *Pure.*
- */
-export function compare(
-  rule: Pick<IncumbentCheck, 'metric' | 'direction' | 'require' | 'by'>,
-  { candidate, incumbent }: { candidate: number; incumbent: number },
-  { rows, version }: { rows: number; version: number },
-): Omit<Finding, 'digest'> {
-  const change = rule.direction === 'lower' ? incumbent - candidate : candidate - incumbent
-  const allowed = 'absolute' in rule.by ? rule.by.absolute : rule.by.relative * Math.abs(incumbent)
-  // Differences of decimal fractions are off by a few units in the last place, which must not decide.
-  const tolerance = 8 * Number.EPSILON * Math.max(Math.abs(candidate), Math.abs(incumbent))
-  const short = (rule.require === 'gain' ? allowed - change : -change - allowed) > tolerance
-  const difference =
-    change === 0 ? 'equal to' : `${wordFigure(Math.abs(change))} ${change > 0 ? 'better' : 'worse'} than`
-  const amount =
-    'absolute' in rule.by ? wordFigure(allowed) : `${percent(rule.by.relative)} (${wordFigure(allowed)})`
-  const demand =
-    rule.require === 'gain' ? `at least ${amount} better is required` : `at most ${amount} worse is allowed`
-  return {
-    verdict: short || Number.isNaN(change) ? 'failed' : 'passed',
-    summary:
-      `${rule.metric} ${wordFigure(candidate)} is ${difference} version ${version}'s ${wordFigure(incumbent)} ` +
-      `on ${wordCount(rows, 'row')}; ${demand}`,
-    measured: { metric: rule.metric, candidate, incumbent, change, allowed, rows },
-  }
-}
-
 /** The incumbent's predictions; whatever is wrong with them is not the candidate's fault. */
 function usable(run: Run, incumbent: CheckSubject): Predicted {
   const name = `version ${incumbent.version} in Production`
@@ -100,8 +72,4 @@ function scored({ metric, data, target }: IncumbentCheck, { predicted, actual }:
 
 function unopposed(summary: string): Finding {
   return { verdict: 'passed', summary, measured: {}, digest: null }
-}
-
-function percent(share: number): string {
-  return `${wordFigure(share * 100)} %`
 }

@@ -1,5 +1,5 @@
+import type { Finding } from '../policy/finding.ts'
 import type { MetricsCheck } from '../policy/policy.ts'
-import type { Finding } from './finding.ts'
 import type { CheckSubject } from './subject.ts'
 import { wordFigure } from './wording.ts'
 

@@ -1,6 +1,6 @@
 import { OperatorError } from '../errors.ts'
 import type { ModelAnswer, ModelTask, Unusable } from '../runtimes/model-task.ts'
-import { CheckErroredError } from './finding.ts'
+import { CheckErroredError } from './errored.ts'
 import type { CheckEnvironment } from './subject.ts'
 import { wordFigure, wordMs } from './wording.ts'
 

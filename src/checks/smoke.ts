@@ -1,6 +1,6 @@
+import type { Finding } from '../policy/finding.ts'
 import type { SmokeCheck } from '../policy/policy.ts'
 import type { Measured } from '../runtimes/model-task.ts'
-import type { Finding } from './finding.ts'
 import { runModel } from './model-run.ts'
 import { percentile } from './score.ts'
 import type { CheckEnvironment, CheckSubject } from './subject.ts'

@@ -1,5 +1,5 @@
+import type { Finding } from '../policy/finding.ts'
 import type { ModelSandbox } from '../runtimes/sandbox.ts'
-import type { Finding } from './finding.ts'
 
 /** What a check is told about a model version. */
 export type CheckSubject = {
