@@ -1,6 +1,14 @@
-// `npm run build`: the server as plain JavaScript in dist/, for the image.
+// `npm run build`: the server as plain JavaScript in dist/, as the image runs it.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 
-rmSync('dist', { recursive: true, force: true })
-process.exitCode = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' }).status ?? 1
+const root = join(import.meta.dirname, '..')
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+  cwd: root,
+  stdio: 'inherit',
+})
+process.exitCode = status ?? 1

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { setup } from 'xstate'
-import { drawMachine, drawPages, drawStages, embed, tabulate } from '../../scripts/draw-machines.ts'
+import { drawMachine, drawPages, drawStages, embed, tabulate } from '../../scripts/draw.ts'
 import { approvalMachine } from '../../src/machines/approval.ts'
 import { modelVersionMachine, stages } from '../../src/machines/model-version.ts'
 import { statesOf } from './stored.ts'

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { AnyStateMachine, AnyStateNode } from 'xstate'
 import { approvalMachine } from '../src/machines/approval.ts'
 import { modelVersionMachine } from '../src/machines/model-version.ts'
+import { drawConfiguration } from './draw-configuration.ts'
 
 /** One line of a machine's table: what happens when a state is told an event. */
 type Way = { from: AnyStateNode; event: string; guard: string; to: AnyStateNode; actions: string[] }
@@ -23,7 +24,10 @@ export function drawPages(): Page[] {
         approval: `${drawMachine(approvalMachine)}\n\n${tabulate(approvalMachine)}`,
       },
     },
-    { path: 'README.md', blocks: { lifecycle: drawStages(modelVersionMachine) } },
+    {
+      path: 'README.md',
+      blocks: { lifecycle: drawStages(modelVersionMachine), configuration: drawConfiguration() },
+    },
   ]
 }
 
