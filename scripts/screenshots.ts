@@ -42,7 +42,7 @@ async function askOnceMore(): Promise<void> {
   const example = resolve(import.meta.dirname, '../examples/rossmann')
   const { model, versions } = JSON.parse(await readFile(`${example}/versions.json`, 'utf8'))
   const { file, version, ...facts } = versions[1]
-  const body = { ...facts, source: `${example}/${file}`, description: 'The same again, to be looked at.' }
+  const body = { ...facts, source: `rossmann/${file}`, description: 'The same again, to be looked at.' }
   const base = `${greenroom}/api/v1/models/${model}/versions`
   const headers = { 'content-type': 'application/json' }
   const response = await fetch(base, { method: 'POST', headers, body: JSON.stringify(body) })

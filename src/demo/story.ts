@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { SlackSandbox } from '../sandbox/slack.ts'
@@ -67,7 +67,7 @@ async function register(stage: Stage, model: string, version: Version): Promise<
   const { status, body, ms } = await deliver(stage.url, stage.secret, {
     type: 'model_version.registered',
     timestamp: new Date().toISOString(),
-    data: { name: model, source: join(stage.folder, file), ...rest },
+    data: { name: model, source: join(basename(stage.folder), file), ...rest },
   })
   const answer = z.object({ version: z.number(), stage: z.string(), state: z.string() }).safeParse(body)
   if (status !== 200 || !answer.success)
