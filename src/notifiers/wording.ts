@@ -62,8 +62,9 @@ export function figureSentence(view: RequestView, show: Show): string | null {
 const comparison = z.object({
   metric: z.string(),
   candidate: z.number(),
-  incumbent: z.number().nullish(),
-  direction: z.enum(['lower', 'higher']).nullish(),
+  incumbent: z.number(),
+  /** How much better the candidate is; negative when it is worse. */
+  change: z.number(),
 })
 
 /** What the incumbent checks measured of both versions on the same data. *Pure.* */
@@ -73,7 +74,8 @@ export function holdOutFigures(checks: readonly CheckView[]): Figure[] {
     .flatMap((check) => {
       const read = comparison.safeParse(check.measured)
       if (!read.success) return []
-      const { metric, candidate, incumbent = null, direction = null } = read.data
+      const { metric, candidate, incumbent, change } = read.data
+      const direction = candidate < incumbent === change > 0 ? 'lower' : 'higher'
       return [{ metric, candidate, incumbent, direction }]
     })
 }

@@ -32,7 +32,14 @@ export function requestView(over: Partial<RequestView> = {}): RequestView {
         kind: 'incumbent',
         verdict: 'passed',
         summary: 'rmspe 0.1101 against 0.1235',
-        measured: { metric: 'rmspe', candidate: 0.1101, incumbent: 0.1235, direction: 'lower' },
+        measured: {
+          metric: 'rmspe',
+          candidate: 0.1101,
+          incumbent: 0.1235,
+          change: 0.0134,
+          allowed: 0,
+          rows: 9,
+        },
       },
     ],
     approvers: ['anna', 'ben'],
@@ -113,7 +120,7 @@ const someCheck: fc.Arbitrary<CheckView> = fc.record({
   summary: orNull(someText),
   measured: orNull(
     fc.oneof(
-      fc.record({ metric: someText, candidate: someNumber, incumbent: orNull(someNumber) }),
+      fc.record({ metric: someText, candidate: someNumber, incumbent: someNumber, change: someNumber }),
       fc.constant({ metric: 7 }),
     ),
   ),

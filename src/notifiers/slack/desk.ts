@@ -3,7 +3,7 @@ import { attempt, openClient, type SlackAccess } from './client.ts'
 import { rememberIdentity, type SlackIdentity } from './identity.ts'
 import { codeOf, type Failure, failureOf } from './outcomes.ts'
 
-/** What answering a person's click needs of Slack. Its functions *never reject* and take two seconds at most. */
+/** What answering a person's click needs of Slack. Its functions *never reject* and take 1.5 seconds at most. */
 export type SlackDesk = {
   /** The app's own workspace; asked once and remembered. */
   identity(): Promise<({ kind: 'known' } & SlackIdentity) | Failure>
@@ -15,7 +15,7 @@ export type SlackDesk = {
 }
 
 // A trigger is good for three seconds; some of them are gone, and Slack waits for our answer too.
-const deskMs = 2_000
+const deskMs = 1_500
 
 /** Sets the desk up; calls nothing yet. */
 export function slackDesk(access: SlackAccess): SlackDesk {

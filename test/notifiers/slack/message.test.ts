@@ -163,7 +163,7 @@ describe('what others wrote', () => {
         })
         expect(Buffer.byteLength(text)).toBeLessThanOrEqual(limits.updateTextBytes)
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 
