@@ -8,6 +8,7 @@ import { makeLog } from '../log.ts'
 import { start } from '../main.ts'
 import { type SlackSandbox, startSlackSandbox } from '../sandbox/slack.ts'
 import { startEmbeddedPostgres } from '../store/embedded.ts'
+import { demoDatabase, dropEarlierDemos } from './leftovers.ts'
 import { narrator } from './narrator.ts'
 import { type Ending, playStory } from './story.ts'
 
@@ -48,8 +49,13 @@ async function play(started: Date, onClose: (closer: () => Promise<void>) => voi
   const narrate = narrator(console.log, () => new Date(), started)
   const secret = `whsec_${randomBytes(32).toString('base64')}`
   const home = resolve(process.env.GREENROOM_HOME ?? join(root, '.greenroom'))
-  const postgres = await startEmbeddedPostgres({ home, database: `demo_${started.getTime()}`, log: () => {} })
+  const postgres = await startEmbeddedPostgres({
+    home,
+    database: `${demoDatabase}${started.getTime()}`,
+    log: () => {},
+  })
   onClose(() => postgres.stop())
+  await dropEarlierDemos(postgres.url)
   narrate.step('database', `embedded PostgreSQL, ready after ${Date.now() - started.getTime()} ms`)
 
   const realSlack =
