@@ -1,0 +1,23 @@
+import type { Command } from 'commander'
+import { answerTarget } from './answer.ts'
+import { jsonOption, reasonOption, urlOption, versionOption } from './options.ts'
+import type { Shell } from './shell.ts'
+
+type Options = { version?: number; reason?: string }
+
+/** Adds `greenroom approve`. */
+export function addApprove(program: Command, shell: Shell): void {
+  program
+    .command('approve')
+    .description('approve what waits for approval')
+    .argument('<id|name>', 'an approval request, or a model with a version that waits')
+    .addOption(versionOption('which version, where several wait'))
+    .addOption(reasonOption('kept in the history'))
+    .addOption(urlOption())
+    .addOption(jsonOption())
+    .action((idOrName: string, { version, reason }: Options, command: Command) =>
+      shell.remote(command, (to, screen) =>
+        answerTarget(to, screen, { idOrName, version }, 'approve', reason),
+      ),
+    )
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander'
+import type { Config } from '../config.ts'
+import { OperatorError } from '../errors.ts'
+import { jsonOption } from './options.ts'
+import type { Result, Screen, Shell } from './shell.ts'
+import { show } from './words.ts'
+
+/** Adds `greenroom migrate`. */
+export function addMigrate(program: Command, shell: Shell): void {
+  program
+    .command('migrate')
+    .description("bring the database's schema up to this program's; a start does so too")
+    .addOption(jsonOption())
+    .action((_, command: Command) => shell.local(command, migrateAll))
+}
+
+async function migrateAll(screen: Screen): Promise<Result> {
+  const { loadConfig } = await import('../config.ts')
+  const config = loadConfig(process.env, process.cwd())
+  const database = await openDatabaseServer(config, screen)
+  try {
+    const applied = await migrateDatabase(database.url)
+    if (config.redisUrl === null) await migrateQueues(database.url)
+    const named = applied.map((name) => `Applied ${name}.`)
+    return { done: true, document: { applied }, lines: [...named, 'The database is up to date.'] }
+  } finally {
+    await database.stop()
+  }
+}
+
+async function openDatabaseServer(
+  config: Config,
+  screen: Screen,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  if (config.databaseUrl !== null) return { url: config.databaseUrl, stop: async () => {} }
+  const [{ mkdir }, { startEmbeddedPostgres }] = await Promise.all([
+    import('node:fs/promises'),
+    import('../store/embedded.ts'),
+  ])
+  await mkdir(config.home, { recursive: true })
+  return startEmbeddedPostgres({
+    home: config.home,
+    database: 'greenroom',
+    log: (line) => screen.note(show(line)),
+  })
+}
+
+async function migrateDatabase(url: string): Promise<string[]> {
+  const [{ isUnavailable, openDatabase }, { migrate }] = await Promise.all([
+    import('../store/database.ts'),
+    import('../store/migrate.ts'),
+  ])
+  const db = openDatabase({ url, size: 1, name: 'greenroom migrate', onIdleError: () => {} })
+  try {
+    return await migrate(db)
+  } catch (error) {
+    const cause = error instanceof OperatorError ? error.cause : error
+    if (!isUnavailable(cause)) throw error
+    throw new OperatorError('The database does not answer; start it, or correct DATABASE_URL.', { cause })
+  } finally {
+    await db.destroy()
+  }
+}
+
+// Without a Redis the queues live in the database too, in a schema of their own that is made by opening them.
+async function migrateQueues(databaseUrl: string): Promise<void> {
+  // biome-ignore lint/style/noRestrictedImports: this is the one command that opens the database itself
+  const { openQueues } = await import('../workers/queues.ts')
+  const queues = await openQueues({ redisUrl: null, databaseUrl, onError: () => {} })
+  await queues.close()
+}

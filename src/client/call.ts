@@ -1,0 +1,96 @@
+import type { z } from 'zod'
+import { errorShape } from '../http/api/schemas.ts'
+import { ApiError, NoAnswerError } from './errors.ts'
+
+/** How to reach a server, and as whom. */
+export type Connection = {
+  /** Without a slash at its end. */
+  url: string
+  /** Null: none is sent. */
+  token: string | null
+  /** The name to act under at a server without sign-in; null: the server's choice. */
+  user: string | null
+  /** The channel that the history names. */
+  client: 'cli' | null
+  /** Milliseconds that an answer may take. */
+  timeoutMs: number
+}
+
+/** One call: `path` is below `/api/v1`, already encoded. */
+export type Call = {
+  method: 'GET' | 'POST'
+  path: string
+  query?: Record<string, string | number | undefined>
+  body?: Record<string, unknown>
+}
+
+/**
+ * Makes one call and gives its answer, parsed. Nothing is tried twice. Throws ApiError when the server refuses,
+ * NoAnswerError when no Greenroom server answers.
+ */
+export async function call<T>(to: Connection, request: Call, shape: z.ZodType<T>): Promise<T> {
+  const response = await send(to, request)
+  const body = await readJson(to, response)
+  if (!response.ok) {
+    const refused = errorShape.safeParse(body)
+    if (!refused.success) throw strange(to, `it answered with HTTP ${response.status}`)
+    const { code, message, requestId } = refused.data.error
+    throw new ApiError(response.status, code, message, requestId)
+  }
+  const answer = shape.safeParse(body)
+  if (answer.success) return answer.data
+  const field = answer.error.issues[0]?.path.map(String).join('.')
+  throw strange(to, `its answer is not one that this program knows${field ? ` (at "${field}")` : ''}`)
+}
+
+async function send(to: Connection, { method, path, query = {}, body }: Call): Promise<Response> {
+  const url = new URL(`${to.url}/api/v1/${path}`)
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) url.searchParams.set(name, String(value))
+  const headers = {
+    accept: 'application/json',
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+    ...(to.client !== null && { 'x-greenroom-client': to.client }),
+    ...(to.token !== null && { authorization: `Bearer ${to.token}` }),
+    ...(to.user !== null && { 'x-greenroom-user': to.user }),
+  }
+  const signal = AbortSignal.timeout(to.timeoutMs)
+  try {
+    // A redirection leads away from the server that the token is for.
+    return await fetch(url, {
+      method,
+      headers,
+      signal,
+      redirect: 'manual',
+      body: body && JSON.stringify(body),
+    })
+  } catch (error) {
+    throw noAnswer(to, error)
+  }
+}
+
+async function readJson(to: Connection, response: Response): Promise<unknown> {
+  let text: string
+  try {
+    text = await response.text()
+  } catch (error) {
+    throw noAnswer(to, error)
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw strange(to, `it answered with HTTP ${response.status} and no JSON`)
+  }
+}
+
+function noAnswer(to: Connection, error: unknown): NoAnswerError {
+  if ((error as Error).name === 'TimeoutError')
+    return new NoAnswerError('timeout', to.url, `no answer within ${to.timeoutMs / 1000} s`, { cause: error })
+  const cause = (error as Error).cause
+  const reason = cause instanceof Error ? ((cause as { code?: string }).code ?? cause.message) : String(error)
+  return new NoAnswerError('unreachable', to.url, reason, { cause: error })
+}
+
+function strange(to: Connection, what: string): NoAnswerError {
+  return new NoAnswerError('not_greenroom', to.url, what)
+}
