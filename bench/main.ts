@@ -1,0 +1,133 @@
+// `npm run bench`: how fast a registration comes to Staging and a click to Production, beside the bare parts that
+// they are made of. Everything runs on this machine, in processes and databases that are gone afterwards.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import pg from 'pg'
+import { embed } from '../scripts/draw.ts'
+import { OperatorError } from '../src/errors.ts'
+import { startEmbeddedPostgres } from '../src/store/embedded.ts'
+import { type LatencySize, measureLatency } from './latency.ts'
+import { describeMachine, readRedisVersion } from './machine.ts'
+import { memoryOf, startRedis } from './processes.ts'
+import { type Figures, missedTargets, type Report, renderMarkdown, renderText } from './report.ts'
+import { openSender } from './sender.ts'
+import { concurrency, openStage } from './stage.ts'
+import { measureThroughput, type ThroughputSize } from './throughput.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const page = join(root, 'docs/performance.md')
+const limitMs = 10 * 60_000
+const restMs = 2_000
+
+type Size = { latency: LatencySize; throughput: ThroughputSize }
+
+const full: Size = {
+  latency: { warmUp: 50, webhooks: 300, clicks: 150 },
+  throughput: { rounds: 5, registrations: 1_000, bareCommits: 5_000, bareJobs: 5_000 },
+}
+const quick: Size = {
+  latency: { warmUp: 20, webhooks: 40, clicks: 20 },
+  throughput: { rounds: 1, registrations: 500, bareCommits: 2_000, bareJobs: 2_000 },
+}
+
+const usage = `npm run bench -- [--quick] [--json] [--write]
+  --quick   a tenth of the samples, for a first look
+  --json    print one line of JSON and nothing else
+  --write   write the table into docs/performance.md`
+
+async function main(): Promise<void> {
+  const boolean = { type: 'boolean', default: false } as const
+  const { values: wish } = parseArgs({
+    options: { quick: boolean, json: boolean, write: boolean, help: boolean },
+  })
+  if (wish.help) return console.log(usage)
+  const say = wish.json ? () => {} : (line: string) => console.error(line)
+  const report = await run(wish.quick ? quick : full, say)
+  console.log(wish.json ? JSON.stringify(report) : `\n${renderText(report)}`)
+  for (const missed of missedTargets(report)) say(`missed: ${missed}`)
+  if (wish.write) writeFileSync(page, embed(readFileSync(page, 'utf8'), { figures: renderMarkdown(report) }))
+}
+
+async function run(size: Size, say: (line: string) => void): Promise<Report> {
+  const closers: (() => Promise<unknown>)[] = []
+  const stopped = Promise.withResolvers<never>()
+  stopped.promise.catch(() => {})
+  const stop = (why: string) => () => stopped.reject(new OperatorError(why))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop('Stopped.'))
+  const limit = setTimeout(stop('Stopped: it took too long.'), limitMs)
+  try {
+    return await Promise.race([measureAll(size, say, (closer) => closers.push(closer)), stopped.promise])
+  } finally {
+    clearTimeout(limit)
+    for (const closer of closers.reverse()) await closer()
+  }
+}
+
+async function measureAll(
+  size: Size,
+  say: (line: string) => void,
+  onClose: (closer: () => Promise<unknown>) => void,
+): Promise<Report> {
+  mkdirSync(join(root, '.greenroom'), { recursive: true })
+  // On the disk where a local database would be, not in a temporary folder that may be memory.
+  const dir = mkdtempSync(join(root, '.greenroom/bench-'))
+  onClose(async () => rmSync(dir, { recursive: true, force: true }))
+  const postgres = await startEmbeddedPostgres({ home: dir, database: 'bench', log: () => {} })
+  onClose(() => postgres.stop())
+  const db = new pg.Pool({ connectionString: postgres.url, max: 1 })
+  onClose(() => db.end())
+  const machine = await describeMachine(db, new Date())
+  const redis = await startRedis(dir)
+  if (redis === null)
+    say('redis-server is not installed (apt-get install redis-server): no figures on Redis.')
+  else onClose(() => redis.stop())
+  const circumstances = { ...machine, redis: redis === null ? null : await readRedisVersion(redis.url) }
+
+  const figures: Figures[] = []
+  for (const redisUrl of redis === null ? [null] : [redis.url, null]) {
+    const given = { postgresUrl: postgres.url, redisUrl, dir }
+    figures.push(await measureBackend(given, size, say, onClose))
+  }
+  return { circumstances, figures }
+}
+
+async function measureBackend(
+  given: { postgresUrl: string; redisUrl: string | null; dir: string },
+  size: Size,
+  say: (line: string) => void,
+  onClose: (closer: () => Promise<unknown>) => void,
+): Promise<Figures> {
+  const backend = given.redisUrl === null ? 'PostgreSQL' : 'Redis'
+  const sender = openSender(concurrency)
+  const stage = await openStage({ ...given, name: `on_${backend.toLowerCase()}` }, sender)
+  const close = once(async () => {
+    sender.close()
+    await stage.close()
+  })
+  onClose(close)
+  await sleep(restMs)
+  const atRest = memoryOf(stage.serve.pid).nowMb
+  say(`Queues on ${backend}: one at a time …`)
+  const latency = await measureLatency(stage, size.latency)
+  say(`Queues on ${backend}: under load …`)
+  const throughput = await measureThroughput(stage, size.throughput)
+  await sleep(restMs)
+  const { nowMb: afterLoad, peakMb: peak } = memoryOf(stage.serve.pid)
+  await close()
+  return { backend, ...latency, throughput, memoryMb: { atRest, afterLoad, peak } }
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work()
+    return done
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof OperatorError ? error.message : error)
+  process.exitCode = 1
+})

@@ -1,0 +1,169 @@
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { Circumstances } from './machine.ts'
+import type { Spread } from './statistics.ts'
+import type { Round } from './throughput.ts'
+
+/** Everything measured on one backend. */
+export type Figures = {
+  backend: 'Redis' | 'PostgreSQL'
+  toStaging: Spread
+  toProduction: Spread
+  throughput: Round
+  /** Of the server process: before the first request, after the last one, and the most it ever was. */
+  memoryMb: { atRest: number; afterLoad: number; peak: number }
+}
+
+/** A whole run. Without a Redis there are only the figures on PostgreSQL. */
+export type Report = { circumstances: Circumstances & { redis: string | null }; figures: Figures[] }
+
+type Row = {
+  label: string
+  target: string
+  show(figures: Figures): string
+  meets?(figures: Figures): boolean
+}
+
+const rows: Row[] = [
+  {
+    label: 'Idle: webhook → Staging, p50',
+    target: '≤ 30 ms',
+    show: ({ toStaging }) => ms(toStaging.p50),
+    meets: ({ toStaging }) => toStaging.p50 <= 30,
+  },
+  {
+    label: 'Idle: webhook → Staging, p99',
+    target: '≤ 150 ms',
+    show: ({ toStaging }) => ms(toStaging.p99),
+    meets: ({ toStaging }) => toStaging.p99 <= 150,
+  },
+  { label: 'Idle: click → Production, p50', target: '', show: ({ toProduction }) => ms(toProduction.p50) },
+  { label: 'Idle: click → Production, p99', target: '', show: ({ toProduction }) => ms(toProduction.p99) },
+  {
+    label: 'Load: registrations to Staging',
+    target: '',
+    show: ({ throughput }) => perSecond(throughput.registrationsPerSecond),
+  },
+  { label: 'Load: webhook’s answer, p50', target: '', show: ({ throughput }) => ms(throughput.answer.p50) },
+  { label: 'Load: webhook’s answer, p99', target: '', show: ({ throughput }) => ms(throughput.answer.p99) },
+  {
+    label: 'Bare PostgreSQL commits',
+    target: '',
+    show: ({ throughput }) => perSecond(throughput.bareCommitsPerSecond),
+  },
+  {
+    label: 'Bare BullMQ jobs',
+    target: '',
+    show: ({ throughput }) => perSecond(throughput.bareJobsPerSecond),
+  },
+  {
+    label: 'Commits per registration',
+    target: '',
+    show: ({ throughput }) => throughput.commitsPerRegistration.toFixed(2),
+  },
+  {
+    label: 'Jobs per registration',
+    target: '',
+    show: ({ throughput }) => throughput.jobsPerRegistration.toFixed(2),
+  },
+  {
+    label: 'Allowed by the bare parts',
+    target: '',
+    show: ({ throughput }) => perSecond(throughput.allowedPerSecond),
+  },
+  {
+    label: 'Measured of allowed',
+    target: '≥ 40 %',
+    show: ({ throughput }) => `${Math.round(throughput.ratio * 100)} %`,
+    meets: ({ throughput }) => throughput.ratio >= 0.4,
+  },
+  { label: 'Server’s memory at rest', target: '', show: ({ memoryMb }) => mb(memoryMb.atRest) },
+  { label: 'Server’s memory after load', target: '', show: ({ memoryMb }) => mb(memoryMb.afterLoad) },
+  {
+    label: 'Server’s memory, most ever',
+    target: '≤ 200 MB',
+    show: ({ memoryMb }) => mb(memoryMb.peak),
+    meets: ({ memoryMb }) => memoryMb.peak <= 200,
+  },
+]
+
+/** The report for a terminal, in columns; the targets hold for Redis. *Pure* but for asking the terminal for colours. */
+export function renderText(report: Report): string {
+  const table = [headOf(report), ...rows.map((row) => cellsOf(row, report, true))]
+  const widths = headOf(report).map((_, column) => Math.max(...table.map((cells) => lengthOf(cells[column]))))
+  const lines = table.map((cells) =>
+    cells.map((cell, column) => pad(cell, widths[column] ?? 0, column > 0)).join('  '),
+  )
+  return [...describeRun(report), '', ...lines].join('\n')
+}
+
+/** The report for `docs/performance.md`. *Pure.* */
+export function renderMarkdown(report: Report): string {
+  const [head = [], ...body] = [headOf(report), ...rows.map((row) => cellsOf(row, report, false))]
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
+  const rule = head.map((_, column) => (column === 0 ? '---' : '---:'))
+  return [...describeRun(report).map((fact) => `- ${fact}`), '', ...[head, rule, ...body].map(line)].join(
+    '\n',
+  )
+}
+
+/** The targets that the figures on Redis miss, each in a line. *Pure.* */
+export function missedTargets({ figures }: Report): string[] {
+  const redis = figures.find(({ backend }) => backend === 'Redis')
+  if (redis === undefined) return []
+  return rows
+    .filter(({ meets }) => meets?.(redis) === false)
+    .map(({ label, target, show }) => `${label}: ${show(redis)}, not ${target}`)
+}
+
+function describeRun({ circumstances, figures }: Report): string[] {
+  const { date, cpu, cores, memoryGb, load, node, postgresql, redis, bullmq } = circumstances
+  const versions = [
+    `Node ${node}`,
+    `PostgreSQL ${postgresql}`,
+    ...(redis ? [`Redis ${redis}`] : []),
+    `BullMQ ${bullmq}`,
+  ]
+  const samples = figures.map(({ backend, toStaging, toProduction, throughput }) => {
+    const counts = [toStaging, toProduction, throughput.answer].map((spread) => spread.samples)
+    return `${backend}: ${counts[0]} webhooks and ${counts[1]} clicks one at a time, ${counts[2]} webhooks under load`
+  })
+  return [
+    `${date}, ${cpu}, ${cores} cores, ${memoryGb} GB; load average ${load.toFixed(1)} before the run`,
+    versions.join(', '),
+    ...samples,
+  ]
+}
+
+function headOf({ figures }: Report): string[] {
+  return ['', ...figures.map(({ backend }) => backend), 'to reach on Redis']
+}
+
+function cellsOf(row: Row, { figures }: Report, isForTerminal: boolean): string[] {
+  const shown = figures.map((one) => {
+    const text = row.show(one)
+    if (!isForTerminal || one.backend !== 'Redis' || row.meets === undefined) return text
+    return styleText(row.meets(one) ? 'green' : 'red', text)
+  })
+  return [row.label, ...shown, row.target]
+}
+
+function lengthOf(cell = ''): number {
+  return stripVTControlCharacters(cell).length
+}
+
+function pad(cell: string, width: number, isRight: boolean): string {
+  const space = ' '.repeat(width - lengthOf(cell))
+  return isRight ? space + cell : cell + space
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`
+}
+
+function perSecond(value: number): string {
+  return `${Math.round(value)}/s`
+}
+
+function mb(value: number): string {
+  return `${Math.round(value)} MB`
+}
