@@ -160,9 +160,9 @@ async function killOne(signal: NodeJS.Signals, { isBusy }: { isBusy: boolean }):
   process.kill(pid ?? 0, signal)
 }
 
-/** The id of a process that has been computing for a while: getting ready takes less processor time than this. */
+/** The id of a process that has been computing for a while: getting ready takes half of this time. */
 async function findBusy(parent = process.pid): Promise<number> {
-  const busyTicks = 300
+  const busyTicks = 150
   const find = async () => {
     for (const pid of await sandboxesOf(parent)) {
       const fields =
