@@ -7,6 +7,8 @@ import type { ModelTask } from '../../src/runtimes/model-task.ts'
 import { type ModelSandbox, openSandbox } from '../../src/runtimes/sandbox.ts'
 import { environmentOf, filesOf, isAlive, sandboxesOf } from './processes.ts'
 
+// For a machine that has much else to do.
+const patience = { timeout: 15_000, interval: 50 }
 const fixtures = join(import.meta.dirname, '../fixtures/diabetes')
 
 describe('a model does no harm to the next one when it', () => {
@@ -61,7 +63,7 @@ test('no process runs a second model (S1), and there are never more than asked f
 test('a process that ended while it was idle is not missed', async () => {
   const sandbox = opened(1)
   await killOne('SIGKILL', { isBusy: false })
-  await vi.waitFor(async () => expect(await sandboxesOf()).toEqual([]))
+  await vi.waitFor(async () => expect(await sandboxesOf()).toEqual([]), patience)
   await serves(sandbox)
 })
 
@@ -110,7 +112,7 @@ test('a process sees nothing of its parent: no environment, no open files, no ri
     await file.close()
   })
   opened(1)
-  const [pid = 0] = await vi.waitUntil(async () => (await sandboxesOf()).length === 1 && sandboxesOf())
+  const [pid = 0] = await started()
   const names = (await environmentOf(pid)).map((entry) => entry.split('=')[0])
   expect(names.filter((name) => !name?.startsWith('NODE_CHANNEL_'))).toEqual([])
   expect(await filesOf(process.pid)).toContain(join(fixtures, 'good.onnx'))
@@ -132,7 +134,7 @@ test('processes die with a parent that was killed, even while a model keeps them
   await once(parent, 'exit')
   await vi.waitFor(async () => {
     for (const pid of pids) expect(await isAlive(pid)).toBe(false)
-  }, 5000)
+  }, patience)
 })
 
 function opened(size: number, memoryBytes?: number): ModelSandbox {
@@ -156,8 +158,14 @@ async function serves(sandbox: ModelSandbox): Promise<void> {
 }
 
 async function killOne(signal: NodeJS.Signals, { isBusy }: { isBusy: boolean }): Promise<void> {
-  const pid = isBusy ? await findBusy() : await vi.waitUntil(async () => (await sandboxesOf())[0])
+  const pid = isBusy ? await findBusy() : (await started())[0]
   process.kill(pid ?? 0, signal)
+}
+
+/** The ids of the processes, once there are any. */
+async function started(): Promise<number[]> {
+  await vi.waitUntil(async () => (await sandboxesOf()).length > 0, patience)
+  return sandboxesOf()
 }
 
 /** The id of a process that has been computing for a while: getting ready takes half of this time. */
@@ -171,5 +179,5 @@ async function findBusy(parent = process.pid): Promise<number> {
     }
     return undefined
   }
-  return (await vi.waitUntil(find, { timeout: 15_000, interval: 100 })) ?? 0
+  return (await vi.waitUntil(find, patience)) ?? 0
 }
