@@ -20,7 +20,7 @@ import { webhookRoutes } from './webhooks/routes.ts'
 
 export type { AppDeps } from './deps.ts'
 
-/** How long clients may take, in milliseconds, and how many may be connected (R24). */
+/** How long things may take, in milliseconds, and how many clients may be connected (R24). */
 export type Limits = {
   /** For the headers of a request. */
   headersMs: number
@@ -33,6 +33,8 @@ export type Limits = {
   connections: number
   /** For `/readyz` to answer. */
   readyMs: number
+  /** For the queue dashboard to answer. */
+  dashboardMs: number
 }
 
 const defaultLimits: Limits = {
@@ -42,10 +44,12 @@ const defaultLimits: Limits = {
   lookMs: 1_000,
   connections: 5_000,
   readyMs: 1_900,
+  dashboardMs: 10_000,
 }
 
 /** Builds the application, ready to listen. Rejects when a route does not declare who may call it (R1). */
-export async function buildApp(deps: AppDeps, limits: Limits = defaultLimits): Promise<App> {
+export async function buildApp(deps: AppDeps, changes: Partial<Limits> = {}): Promise<App> {
+  const limits = { ...defaultLimits, ...changes }
   const app = create(deps, limits)
   const metrics = makeMetrics(deps)
   const authenticator = makeAuthenticator(deps)
@@ -66,7 +70,7 @@ export async function buildApp(deps: AppDeps, limits: Limits = defaultLimits): P
   await app.register(signInRoutes, { deps, authenticator })
   await app.register(healthRoutes, { deps, boundMs: limits.readyMs })
   await app.register(boardRoute, { deps })
-  await app.register(queuesBoard, { deps })
+  await app.register(queuesBoard, { deps, boundMs: limits.dashboardMs })
   await docsRoutes(app)
   await app.ready()
   return app
@@ -89,7 +93,9 @@ function create(deps: AppDeps, limits: Limits): App {
     http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.lookMs },
     // A model's name of 256 characters, percent-encoded.
     routerOptions: { maxParamLength: 256 * 12 },
-    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    // What the router refuses comes past no hook.
+    frameworkErrors: (error, request, reply) =>
+      void answerError(error, request, reply.header('x-request-id', request.id)),
     clientErrorHandler: (error, socket) => answerClientError(error, socket, deps.newId()),
   })
   app.server.maxConnections = limits.connections

@@ -65,7 +65,7 @@ export async function docsRoutes(app: App): Promise<void> {
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: policy,
-      uiConfig: { url: '/api/v1/openapi.json', validatorUrl: null, deepLinking: true },
+      uiConfig: { url: '/api/v1/openapi.json', validatorUrl: null, deepLinking: true, layout: 'BaseLayout' },
       theme: { title: 'Greenroom API' },
     })
   })

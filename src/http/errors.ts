@@ -70,6 +70,7 @@ const protocolFaults: Record<string, [number, string, string]> = {
     'Send the body as application/json in UTF-8.',
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'bad_request', 'The body is not as long as its header says.'],
+  FST_ERR_MAX_PARAM_LENGTH: [414, 'uri_too_long', 'A part of the path is longer than any name may be.'],
   FST_ERR_BAD_URL: [400, 'bad_url', 'The path is not properly percent-encoded.'],
 }
 

@@ -17,10 +17,12 @@ export type WebhookOutcome =
 /** The figures of one application, in a registry of its own. */
 export type Metrics = {
   registry: Registry
+  /** Reads the figures that live in the database. *Never rejects.* */
+  refresh(): Promise<void>
   countWebhook(source: string, outcome: WebhookOutcome): void
 }
 
-/** Makes the figures; those that live in the database are read at every scrape. */
+/** Makes the figures; those that live in the database are read before every scrape. */
 export function makeMetrics(deps: AppDeps): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -30,8 +32,11 @@ export function makeMetrics(deps: AppDeps): Metrics {
     labelNames: ['source', 'outcome'],
     registers: [registry],
   })
-  addDatabaseGauges(registry, deps)
-  return { registry, countWebhook: (source, outcome) => webhooks.inc({ source, outcome }) }
+  return {
+    registry,
+    refresh: addDatabaseGauges(registry, deps),
+    countWebhook: (source, outcome) => webhooks.inc({ source, outcome }),
+  }
 }
 
 /** Times every answer by its route's pattern, never by its path, and adds `/metrics`. */
@@ -47,12 +52,13 @@ export function serveMetrics(app: FastifyInstance, metrics: Metrics): void {
     const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
     durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
   })
-  app.get('/metrics', { config: { access: 'viewer' }, schema: { hide: true } }, async (_, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-  )
+  app.get('/metrics', { config: { access: 'viewer' }, schema: { hide: true } }, async (_, reply) => {
+    await metrics.refresh()
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
 }
 
-function addDatabaseGauges(registry: Registry, { db, log }: AppDeps): void {
+function addDatabaseGauges(registry: Registry, { db, log }: AppDeps): () => Promise<void> {
   const registers = [registry]
   const commands = new Gauge({
     name: 'greenroom_commands',
@@ -71,29 +77,26 @@ function addDatabaseGauges(registry: Registry, { db, log }: AppDeps): void {
     help: 'Approval requests that wait for people.',
     registers,
   })
-  new Gauge({
+  const up = new Gauge({
     name: 'greenroom_database_up',
     help: 'Whether the database answered when these figures were collected.',
     registers,
-    async collect() {
-      commands.reset()
-      versions.reset()
-      approvals.reset()
-      try {
-        const [ledger, stages, pending] = await Promise.all([
-          countCommands(db),
-          countVersions(db),
-          countPendingRequests(db),
-        ])
-        for (const { queue, status, count } of ledger) commands.set({ queue, status }, count)
-        for (const { stage, count } of stages) versions.set({ stage }, count)
-        approvals.set(pending)
-        this.set(1)
-      } catch (error) {
-        // The process's own figures are worth most when the database is away.
-        log.warn({ err: error }, 'the database did not answer when figures were collected')
-        this.set(0)
-      }
-    },
   })
+  return async () => {
+    for (const gauge of [commands, versions, approvals, up]) gauge.reset()
+    try {
+      const [ledger, stages, pending] = await Promise.all([
+        countCommands(db),
+        countVersions(db),
+        countPendingRequests(db),
+      ])
+      for (const { queue, status, count } of ledger) commands.set({ queue, status }, count)
+      for (const { stage, count } of stages) versions.set({ stage }, count)
+      approvals.set(pending)
+      up.set(1)
+    } catch (error) {
+      // The process's own figures are worth most when the database is away.
+      log.warn({ err: error }, 'the database did not answer when figures were collected')
+    }
+  }
 }

@@ -56,6 +56,7 @@ function hostsFor(config: Config): Set<string> | null {
   return new Set(['localhost', '127.0.0.1', '[::1]', ...own])
 }
 
+/** The name in a Host header without its port, or nothing when it is not of the form. */
 function hostNameIn(host: string): string {
-  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : ''
+  return /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i.exec(host)?.[1]?.toLowerCase() ?? ''
 }

@@ -18,8 +18,11 @@ const policy = contentPolicy({
   'base-uri': "'self'",
 })
 
-/** Mounts bull-board under `/queues`: viewers look, admins act. */
-export async function queuesBoard(app: FastifyInstance, { deps }: { deps: AppDeps }): Promise<void> {
+/** Mounts bull-board under `/queues`: viewers look, admins act. A queue may stay silent; an answer comes within `boundMs`. */
+export async function queuesBoard(
+  app: FastifyInstance,
+  { deps, boundMs }: { deps: AppDeps; boundMs: number },
+): Promise<void> {
   const adapter = new FastifyAdapter()
   adapter.setBasePath(path)
   createBullBoard({
@@ -37,6 +40,9 @@ export async function queuesBoard(app: FastifyInstance, { deps }: { deps: AppDep
         message: 'The queue does not answer; try again shortly.',
       },
     }
+  })
+  app.addHook('onRoute', (route) => {
+    route.handlerTimeout = boundMs
   })
   declareAccess(app, (route) => (isRead(route.method) ? 'viewer' : 'admin'))
   app.addHook('onRequest', async (_, reply) => void reply.header('content-security-policy', policy))

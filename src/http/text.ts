@@ -35,6 +35,11 @@ export function wholeNumberInUrl(min: number, max: number) {
   )
 }
 
+/** A JSON body that may be left out, which says the same as `{}`. */
+export function optionalBody<S extends z.core.$ZodLooseShape>(shape: S) {
+  return z.preprocess((body) => body ?? {}, z.strictObject(shape))
+}
+
 /** Tells whether a text can be stored and passed on as it is. *Pure.* */
 export function isStorable(value: string): boolean {
   return !value.includes('\0') && value.isWellFormed()

@@ -163,7 +163,10 @@ export async function loadRequestRecord(db: Kysely<Database>, id: string): Promi
   return record
 }
 
-/** One version on the board. `verdicts` are those of its newest validation, in the order of the policy. */
+/**
+ * One version on the board. `verdicts` are of the newest run of the checks before Staging and of the newest one
+ * in Staging since, in the order of the policy.
+ */
 export type BoardRow = {
   model: string
   version: number
@@ -197,15 +200,19 @@ export async function readBoard(
            coalesce(c.verdicts, '[]'::jsonb) as verdicts
     from shown s
     left join lateral (
-      select id from validation where model_id = s.model_id and version = s.version
-      order by opened_at desc, closed_at desc nulls first limit 1
-    ) run on true
-    left join lateral (
       select jsonb_agg(
-               jsonb_build_object('check', rule ->> 'kind', 'verdict', verdict, 'summary', summary)
-               order by position
+               jsonb_build_object('check', c.rule ->> 'kind', 'verdict', c.verdict, 'summary', c.summary)
+               order by run.opened_at, c.position
              ) as verdicts
-      from check_result where validation_id = run.id
+      from (
+        select distinct on (suite) id, opened_at from validation
+        where model_id = s.model_id and version = s.version and status <> 'cancelled' and opened_at >= (
+          select coalesce(max(opened_at), '-infinity') from validation
+          where model_id = s.model_id and version = s.version and status <> 'cancelled' and suite <> 'test'
+        )
+        order by suite, opened_at desc
+      ) run
+      join check_result c on c.validation_id = run.id
     ) c on true
     order by s.model_updated_at desc, s.name, s.version desc`.execute(db)
   return rows

@@ -3,7 +3,7 @@ import { answerRequest } from '../../lifecycle/answer.ts'
 import { listRequestRecords, loadRequestRecord } from '../../store/reads.ts'
 import { actorOf } from '../access.ts'
 import type { App, AppDeps } from '../deps.ts'
-import { filledText, text, wholeNumberInUrl } from '../text.ts'
+import { filledText, optionalBody, text, wholeNumberInUrl } from '../text.ts'
 import { answerDecision } from './outcomes.ts'
 import * as shape from './schemas.ts'
 import { answererOf } from './versions.ts'
@@ -59,15 +59,13 @@ export function approvalRoutes(app: App, deps: AppDeps): void {
         summary: 'Approve',
         params,
         querystring: z.strictObject({}),
-        body: z
-          .strictObject({
-            reason: text(2_000).optional(),
-            archive_existing: z
-              .boolean()
-              .optional()
-              .describe('Overrides the request’s; for the deciding answer only.'),
-          })
-          .prefault({}),
+        body: optionalBody({
+          reason: text(2_000).optional(),
+          archive_existing: z
+            .boolean()
+            .optional()
+            .describe('Overrides the request’s; for the deciding answer only.'),
+        }),
         response: { 200: shape.decisionOutcome, ...shape.errors },
       },
     },

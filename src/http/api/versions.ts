@@ -10,7 +10,7 @@ import type { App, AppDeps } from '../deps.ts'
 import { type OnceOutcome, registerOnce } from '../register-once.ts'
 import { registrationFields, registrationOf } from '../registration-fields.ts'
 import { holdsRole } from '../roles.ts'
-import { modelName, text, versionInUrl } from '../text.ts'
+import { modelName, optionalBody, text, versionInUrl } from '../text.ts'
 import { answerDecision, answerMove, answerRegistration } from './outcomes.ts'
 import * as shape from './schemas.ts'
 
@@ -56,7 +56,7 @@ export function versionRoutes(app: App, deps: AppDeps): void {
         summary: 'Run the checks again',
         params,
         querystring: z.strictObject({}),
-        body: z.strictObject({ reason }).prefault({}),
+        body: optionalBody({ reason }),
         response: { 200: shape.moveOutcome, ...shape.errors },
       },
     },
@@ -80,15 +80,13 @@ export function versionRoutes(app: App, deps: AppDeps): void {
           'who may decide. It never skips a check.',
         params,
         querystring: z.strictObject({}),
-        body: z
-          .strictObject({
-            archive_existing: z
-              .boolean()
-              .optional()
-              .describe('Whether the versions now in Production are archived; left out, the policy decides.'),
-            reason,
-          })
-          .prefault({}),
+        body: optionalBody({
+          archive_existing: z
+            .boolean()
+            .optional()
+            .describe('Whether the versions now in Production are archived; left out, the policy decides.'),
+          reason,
+        }),
         response: { 200: shape.decisionOutcome, 202: shape.decisionOutcome, ...shape.errors },
       },
     },
@@ -112,7 +110,7 @@ export function versionRoutes(app: App, deps: AppDeps): void {
         summary: 'Archive a version',
         params,
         querystring: z.strictObject({}),
-        body: z.strictObject({ reason }).prefault({}),
+        body: optionalBody({ reason }),
         response: { 200: shape.moveOutcome, ...shape.errors },
       },
     },
