@@ -48,10 +48,10 @@ async function askOnceMore(): Promise<void> {
   const response = await fetch(base, { method: 'POST', headers, body: JSON.stringify(body) })
   if (!response.ok)
     throw new Error(`the demo did not take version ${version} again: ${await response.text()}`)
-  const registered: { version: number } = await response.json()
+  const registered = (await response.json()) as { version: number }
   for (let waited = 0; waited < 30_000; waited += 250) {
-    const { state } = await (await fetch(`${base}/${registered.version}`)).json()
-    if (state === 'awaitingApproval') return
+    const standing = await (await fetch(`${base}/${registered.version}`)).json()
+    if ((standing as { state: string }).state === 'awaitingApproval') return
     await sleep(250)
   }
   throw new Error('nobody was asked about the version')

@@ -110,7 +110,14 @@ export const variables = z.object({
     .optional()
     .meta({ description: 'Bot token of the Slack app that asks for approval.' }),
   SLACK_SIGNING_SECRET: z.string().optional().meta({ description: 'Signing secret of that app.' }),
-  SLACK_CHANNEL: z.string().optional().meta({ description: 'Channel in which it asks, by id.' }),
+  SLACK_CHANNEL: z
+    .string()
+    .regex(
+      /^[CDG][A-Z0-9]{2,}$/,
+      "must be the channel's id, such as C0123ABCDEF, not its name; in Slack it stands at the end of the channel's details",
+    )
+    .optional()
+    .meta({ description: 'Channel in which it asks, by id.' }),
   SLACK_API_URL: httpUrl('https://slack.com/api')
     .optional()
     .meta({ default: "Slack's own", description: 'Where the Slack Web API is.' }),

@@ -168,6 +168,10 @@ test.each<[Environment, string]>([
     { SLACK_API_URL: 'http://127.0.0.1:1/api' },
     'SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET and SLACK_CHANNEL must be set too, because SLACK_API_URL is; or set none for no Slack',
   ],
+  [
+    { ...slack, SLACK_CHANNEL: '#models' },
+    "SLACK_CHANNEL must be the channel's id, such as C0123ABCDEF, not its name; in Slack it stands at the end of the channel's details",
+  ],
   [{ ...slack, SLACK_API_URL: 'slack' }, `SLACK_API_URL ${aUrl} https://slack.com/api`],
   [{ MLFLOW_WEBHOOK_SECRET: 'a,,b' }, 'MLFLOW_WEBHOOK_SECRET has an empty entry; remove the extra comma'],
   [{ REGISTRATION_WEBHOOK_SECRET: 'plain' }, signingFault],
@@ -208,7 +212,7 @@ test('all faults are named at once, one per line, also those between two variabl
     PORT: 'x',
     GREENROOM_AUTH: 'off',
     LOG_LEVEL: 'x',
-    SLACK_CHANNEL: 'C1',
+    SLACK_CHANNEL: 'C01',
     GREENROOM_POLICY: 'gone.yaml',
     GREENROOM_POLCY: 'x',
   })

@@ -4,7 +4,6 @@
 //   S1. Before a request is posted by a later attempt, the channel is searched for it (V12).
 //   S2. Nothing here rejects, and no call hangs longer than its time limit.
 import type { WebClient } from '@slack/web-api'
-import { OperatorError } from '../../errors.ts'
 import type { Delivery, MessageRef, Notifier, RequestView } from '../notifier.ts'
 import { lines } from '../text.ts'
 import { attempt, openClient, type SlackAccess } from './client.ts'
@@ -24,15 +23,8 @@ const eventType = 'greenroom_approval'
 const clockSlackMs = 10 * 60_000
 const history = { limit: 200, pages: 25 }
 
-/**
- * Slack as a notifier; calls nothing yet. A call to Slack may take `callMs`. Throws OperatorError when the channel
- * is not given by its id.
- */
+/** Slack as a notifier, in the channel with the given id; calls nothing yet. A call to Slack may take `callMs`. */
 export function slackNotifier(options: SlackOptions, callMs = 10_000): Notifier {
-  if (!/^[CDG][A-Z0-9]{2,}$/.test(options.channel))
-    throw new OperatorError(
-      `SLACK_CHANNEL must be the channel's id, such as C0123ABCDEF, not its name ("${options.channel}"); in Slack it stands at the end of the channel's details.`,
-    )
   const client = openClient(options, callMs) // S2
   const identity = rememberIdentity(client)
   return {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { OperatorError } from '../../../src/errors.ts'
 import type { RequestView } from '../../../src/notifiers/notifier.ts'
 import { slackNotifier } from '../../../src/notifiers/slack/notifier.ts'
 import type { Fault } from '../../../src/sandbox/faults.ts'
@@ -144,10 +143,6 @@ describe('asking', () => {
       expect(sandbox.messages()).toEqual([])
     },
   )
-
-  test('is refused a channel by name at once: Slack finds messages again by id only', () => {
-    expect(() => notifierOf({ url: '' }, { channel: '#model-approvals' })).toThrow(OperatorError)
-  })
 })
 
 describe('what a failed call means', () => {
