@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -58,7 +58,7 @@ test('an error that nobody handled is logged, and ends the process with 1', asyn
   const place = await openPlace()
   const bomb = join(place.cwd, 'bomb.mjs')
   await writeFile(bomb, `process.on('SIGUSR2', () => void Promise.reject(new Error('left unhandled')))`)
-  const running = startCli(['serve'], { ...place, nodeArgs: ['--import', bomb] })
+  const running = launch(['serve'], { ...place, nodeArgs: ['--import', bomb] })
   await running.wrote(/Greenroom listens/)
   running.child.kill('SIGUSR2')
   const { code, stdout } = await running.ended
@@ -99,8 +99,7 @@ test('validate follows a validation that is already running; work runs it', asyn
   const following = begin(['validate', 'late', '--json'])
   await sleep(1_500)
   expect(following.child.exitCode).toBe(null)
-  const workers = startCli(['work'], place)
-  closers.push(() => stop(workers))
+  const workers = launch(['work'], place)
   await workers.wrote(/its workers take jobs/)
   const { code, stdout, stderr } = await following.ended
   expect(stderr).toContain('Its checks are running already; following them.')
@@ -146,8 +145,9 @@ test('migrate names what it applied, makes the tables of the queues too, and the
 test('without DATABASE_URL, serve brings its own database, and takes it along when it stops', async () => {
   const { cwd } = await openPlace()
   const env = { PORT: '0' }
-  const first = startCli(['serve'], { cwd, env })
+  const first = launch(['serve'], { cwd, env })
   const [, folder = ''] = await first.wrote(/started database in (\S+) \(port/)
+  closers.push(() => rm(folder, { recursive: true, force: true }))
   const pidFile = join(folder, 'data/postmaster.pid')
   const [, url = ''] = await first.wrote(/Greenroom listens at (http:[^\s,"]+\d)/)
   expect(existsSync(pidFile)).toBe(true)
@@ -156,7 +156,7 @@ test('without DATABASE_URL, serve brings its own database, and takes it along wh
   })
   expect(await stop(first)).toMatchObject({ code: 0, stderr: '' })
   expect(existsSync(pidFile)).toBe(false)
-  const second = startCli(['serve'], { cwd, env })
+  const second = launch(['serve'], { cwd, env })
   const [, again = ''] = await second.wrote(/Greenroom listens at (http:[^\s,"]+\d)/)
   const models = await runCli(['models', '--url', again], { cwd })
   expect(models).toMatchObject({ code: 0, stdout: expect.stringContaining('kept') })
@@ -173,6 +173,13 @@ async function openPlace(): Promise<Place> {
   const place = await makePlace(scorePolicy)
   closers.push(() => place.close())
   return place
+}
+
+/** Starts a process that no test leaves behind. */
+function launch(args: string[], where: Parameters<typeof startCli>[1]): RunningCli {
+  const running = startCli(args, where)
+  closers.push(() => stop(running))
+  return running
 }
 
 function stop(running: RunningCli) {
