@@ -105,6 +105,11 @@ export const variables = z.object({
   GREENROOM_TOKEN: z.string().optional().meta({
     description: 'Token with which the command line calls the server; the server does not read it.',
   }),
+  GREENROOM_USER: z.string().optional().meta({
+    default: 'the user name',
+    description:
+      'Who the command line is, at a server where `GREENROOM_AUTH` is `off`; the server does not read it.',
+  }),
   SLACK_BOT_TOKEN: z
     .string()
     .optional()
