@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
@@ -65,8 +65,8 @@ function adminToken(id: string, token: string, now: Date): NewToken {
 async function writeSecret(home: string, token: string): Promise<string> {
   const path = join(home, 'admin-token')
   await mkdir(home, { recursive: true })
+  // A file that was there would keep its rights.
   await rm(path, { force: true })
   await writeFile(path, `${token}\n`, { mode: 0o600, flag: 'wx' })
-  await chmod(path, 0o600)
   return path
 }

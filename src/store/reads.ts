@@ -4,7 +4,7 @@ import { NotFoundError } from '../errors.ts'
 import type { ApprovalState } from '../machines/approval.ts'
 import type { Stage } from '../machines/model-version.ts'
 import type { Verdict } from '../policy/finding.ts'
-import { type Decision, listDecisions } from './approvals.ts'
+import type { Decision } from './approvals.ts'
 import type { Database } from './database.ts'
 import { findModel } from './models.ts'
 import type { ApprovalRequestTable, RegisteredModelTable } from './schema.ts'
@@ -153,7 +153,19 @@ export async function listRequestRecords(
   if (filter.of !== undefined)
     query = query.where('r.model_id', '=', filter.of.model_id).where('r.version', '=', filter.of.version)
   const rows = await query.orderBy('r.opened_at', 'desc').orderBy('r.id').limit(filter.limit).execute()
-  return Promise.all(rows.map(async (row) => ({ ...row, decisions: await listDecisions(db, row.id) })))
+  const decisions = await listDecisionsOf(
+    db,
+    rows.map((row) => row.id),
+  )
+  return rows.map((row) => ({
+    ...row,
+    decisions: decisions.filter((answer) => answer.request_id === row.id),
+  }))
+}
+
+function listDecisionsOf(db: Kysely<Database>, requestIds: string[]): Promise<Decision[]> {
+  if (requestIds.length === 0) return Promise.resolve([])
+  return db.selectFrom('decision').selectAll().where('request_id', 'in', requestIds).orderBy('at').execute()
 }
 
 /** Loads one approval request. Throws NotFoundError. */

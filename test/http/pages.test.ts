@@ -84,7 +84,7 @@ describe('the queue dashboard', () => {
   })
 })
 
-describe.skipIf(inject('available').chromium !== null)('in a browser', () => {
+describe.skipIf(inject('available').chromium !== null)('in a browser', { timeout: 60_000 }, () => {
   let browser: Browser
   let url: string
   let page: Page
@@ -113,7 +113,7 @@ describe.skipIf(inject('available').chromium !== null)('in a browser', () => {
   test('the board refreshes itself', async () => {
     await page.goto(url)
     await register(fixture.deps.db, registration('brand-new'), actor('ci'), lifecycleDeps())
-    await page.waitForSelector('h2:text("brand-new")', { timeout: 8_000 })
+    await page.waitForSelector('h2:text("brand-new")', { timeout: 20_000 })
   })
 
   test('the queue dashboard works', async () => {

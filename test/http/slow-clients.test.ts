@@ -15,7 +15,7 @@ afterAll(() => fixture.close())
 type Spoken = { answer: string; closed: boolean; ms: number }
 
 /** Opens a connection, says something, then `drip` every 50 ms, and gives what came back when it was closed. */
-function speak(first: string | Buffer, drip: string | null = null, patienceMs = 5_000): Promise<Spoken> {
+function speak(first: string | Buffer, drip: string | null = null, patienceMs = 8_000): Promise<Spoken> {
   return new Promise((resolve) => {
     const began = performance.now()
     let answer = ''
@@ -43,14 +43,14 @@ describe('slow clients', () => {
   test('headers that drip are cut off with 408', async () => {
     const spoken = await speak('GET /healthz HTTP/1.1\r\nHost: localhost\r\n', 'x')
     expect(spoken).toMatchObject({ closed: true, answer: expect.stringMatching(/^HTTP\/1\.1 408 /) })
-    expect(spoken.ms).toBeLessThan(2_000)
+    expect(spoken.ms).toBeLessThan(5_000)
     expect(bodyOf(spoken).error).toMatchObject({ code: 'request_timeout', requestId: expect.any(String) })
   })
 
   test('a body that drips is cut off with 408, however steadily it comes', async () => {
     const spoken = await speak(`${head}Content-Length: 100000\r\n\r\n`, 'x')
     expect(spoken).toMatchObject({ closed: true, answer: expect.stringMatching(/^HTTP\/1\.1 408 /) })
-    expect(spoken.ms).toBeLessThan(2_500)
+    expect(spoken.ms).toBeLessThan(5_000)
   })
 
   test('a connection on which nothing is said is closed', async () => {
@@ -66,7 +66,7 @@ describe('slow clients', () => {
     const began = performance.now()
     const answer = await fetch(`http://127.0.0.1:${port}/healthz`)
     expect(answer.status).toBe(200)
-    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(performance.now() - began).toBeLessThan(2_000)
     expect((await Promise.all(slow)).every((spoken) => spoken.closed)).toBe(true)
   })
 
