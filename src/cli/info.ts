@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { getModel, getVersion, type Model, type Version } from '../client/api.ts'
+import { getModel, getVersion, type Model } from '../client/api.ts'
 import { jsonOption, urlOption, versionOption } from './options.ts'
 import type { Shell } from './shell.ts'
 import { renderVersion } from './version-page.ts'
@@ -24,18 +24,13 @@ export function addInfo(program: Command, shell: Shell): void {
           return { done: true, document, lines: renderVersion(document) }
         }
         const model = await getModel(to, name, { limit: mostVersions })
-        const details = await Promise.all(model.versions.map((one) => getVersion(to, name, one.version)))
-        const versions = model.versions.map((one, index) => ({
-          ...one,
-          metrics: details[index]?.metrics ?? {},
-        }))
-        return { done: true, document: { ...model, versions }, lines: renderModel(model, details) }
+        return { done: true, document: model, lines: renderModel(model) }
       }),
     )
 }
 
-function renderModel(model: Model, details: Version[]): string[] {
-  const rows = details.map((version) => [
+function renderModel(model: Model): string[] {
+  const rows = model.versions.map((version) => [
     String(version.version),
     showStage(version.stage),
     show(version.state),

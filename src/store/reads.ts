@@ -47,7 +47,7 @@ export async function listModelSummaries(
 /** A version in a list. */
 export type VersionSummary = Pick<
   VersionRow,
-  'version' | 'stage' | 'state' | 'author' | 'digest' | 'created_at' | 'updated_at'
+  'version' | 'stage' | 'state' | 'author' | 'digest' | 'metrics' | 'created_at' | 'updated_at'
 >
 
 /** A model and its versions, newest first, below `before` when given. Throws NotFoundError. */
@@ -59,7 +59,7 @@ export async function loadModel(
   const model = await mustFindModel(db, name)
   let query = db
     .selectFrom('model_version')
-    .select(['version', 'stage', 'state', 'author', 'digest', 'created_at', 'updated_at'])
+    .select(['version', 'stage', 'state', 'author', 'digest', 'metrics', 'created_at', 'updated_at'])
     .where('model_id', '=', model.id)
   if (page.before !== undefined) query = query.where('version', '<', page.before)
   return { model, versions: await query.orderBy('version', 'desc').limit(page.limit).execute() }

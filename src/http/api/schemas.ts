@@ -44,6 +44,7 @@ export const versionSummary = z.object({
   state,
   author: z.string().nullable(),
   digest: z.string().nullable(),
+  metrics: z.record(z.string(), z.number()),
   created_at: time,
   updated_at: time,
 })
