@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import { approvalMachineVersion } from '../machines/approval.ts'
 import type { Approval } from '../machines/decide.ts'
@@ -121,7 +121,7 @@ export async function listPending(db: Kysely<Database>, modelId: number): Promis
     .selectFrom('approval_request')
     .selectAll()
     .where('model_id', '=', modelId)
-    .where('state', '=', 'pending')
+    .where('state', '=', sql.lit('pending'))
     .orderBy('version')
     .execute()
   return rows.map(asRequest)

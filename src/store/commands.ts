@@ -92,7 +92,7 @@ export async function takeDue(db: Kysely<Database>, limit: number, leaseMs: numb
   const due = db
     .selectFrom('command')
     .select('id')
-    .where('status', '=', 'pending')
+    .where('status', '=', sql.lit('pending'))
     .where('run_at', '<=', sql<Date>`clock_timestamp()`)
     .orderBy('run_at')
     .limit(limit)
@@ -111,7 +111,7 @@ export async function untilNextDue(db: Kysely<Database>): Promise<number | null>
   const row = await db
     .selectFrom('command')
     .select(sql<number | null>`extract(epoch from min(run_at) - clock_timestamp())::float8 * 1000`.as('ms'))
-    .where('status', '=', 'pending')
+    .where('status', '=', sql.lit('pending'))
     .executeTakeFirstOrThrow()
   return row.ms === null ? null : Math.max(0, row.ms)
 }
@@ -255,7 +255,7 @@ export function listOverdueQueued(db: Kysely<Database>, limit: number): Promise<
   return db
     .selectFrom('command')
     .select(['id', 'attempt', 'kind', 'queue', 'model', 'version'])
-    .where('status', '=', 'queued')
+    .where('status', '=', sql.lit('queued'))
     .where('lease_until', '<', sql<Date>`clock_timestamp()`)
     .orderBy('lease_until')
     .limit(limit)
@@ -294,7 +294,7 @@ function overdue(db: Kysely<Database>, status: 'running', limit: number) {
   return db
     .selectFrom('command')
     .select('id')
-    .where('status', '=', status)
+    .where('status', '=', sql.lit(status))
     .where('lease_until', '<', sql<Date>`clock_timestamp()`)
     .limit(limit)
     .forUpdate()

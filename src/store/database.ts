@@ -1,4 +1,11 @@
-import { Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely'
+import {
+  Kysely,
+  PostgresDialect,
+  type PostgresPool,
+  type PostgresPoolClient,
+  type RawBuilder,
+  sql,
+} from 'kysely'
 import pg from 'pg'
 import type { Database } from './schema.ts'
 
@@ -15,7 +22,13 @@ export type OpenOptions = {
   onIdleError: (error: Error) => void
 }
 
-/** Opens a pool of connections; `destroy()` closes it. Connects lazily, so it does not fail here. */
+// Beyond this many texts a statement stays unnamed: lists of many lengths must not fill the server's memory.
+const mostPrepared = 500
+
+/**
+ * Opens a pool of connections; `destroy()` closes it. Connects lazily, so it does not fail here. Statements with
+ * parameters are prepared, so a condition that a partial index is made for must be written with `sql.lit`.
+ */
 export function openDatabase(options: OpenOptions): Kysely<Database> {
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -27,8 +40,48 @@ export function openDatabase(options: OpenOptions): Kysely<Database> {
     idle_in_transaction_session_timeout: 15_000,
   })
   pool.on('error', options.onIdleError)
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
 }
+
+/** The pool as Kysely uses it, but each connection has a statement parsed once and names it from then on. */
+function preparing(pool: pg.Pool): PostgresPool {
+  const names = new Map<string, string>()
+  const nameOf = (text: string): string | undefined => {
+    const known = names.get(text)
+    if (known !== undefined || names.size >= mostPrepared) return known
+    const name = `greenroom_${names.size}`
+    names.set(text, name)
+    return name
+  }
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    connect: async () => preparingClient(await pool.connect(), nameOf),
+  }
+}
+
+function preparingClient(
+  client: pg.PoolClient,
+  nameOf: (text: string) => string | undefined,
+): PostgresPoolClient {
+  let isOutdated = false
+  const query = async (text: string, values: unknown[]) => {
+    if (values.length === 0) return client.query(text)
+    const name = nameOf(text)
+    try {
+      return await client.query({ text, values, ...(name === undefined ? {} : { name }) })
+    } catch (error) {
+      // A migration changed a table that this connection has prepared statements for.
+      isOutdated ||= codeOf(error) === outdatedPlan
+      throw error
+    }
+  }
+  const release = (destroy?: boolean) => client.release(destroy || isOutdated)
+  // Kysely also knows cursors, which Greenroom does not use.
+  return { query, release } as unknown as PostgresPoolClient
+}
+
+const outdatedPlan = '0A000'
 
 /** A value for a jsonb column; arrays too, which the driver would otherwise send as SQL arrays. *Pure.* */
 export function json(value: unknown): RawBuilder<unknown> {
@@ -43,7 +96,7 @@ export function isUnavailable(error: unknown): boolean {
       error instanceof Error &&
       /timeout exceeded when trying to connect|Connection terminated/.test(error.message)
     )
-  return code.startsWith('08') || code.startsWith('57P') || code.startsWith('53') || socketCodes.has(code)
+  return code.startsWith('08') || code.startsWith('57P') || code.startsWith('53') || transientCodes.has(code)
 }
 
 /** Tells whether an error is the violation of the named unique index or key. *Pure.* */
@@ -51,7 +104,8 @@ export function violates(error: unknown, constraint: string): boolean {
   return codeOf(error) === '23505' && (error as { constraint?: unknown }).constraint === constraint
 }
 
-const socketCodes = new Set([
+const transientCodes = new Set([
+  outdatedPlan,
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',

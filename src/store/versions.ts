@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import { type Lifecycle, stageOf, stateOf } from '../machines/decide.ts'
 import { modelVersionMachineVersion } from '../machines/model-version.ts'
@@ -123,7 +123,7 @@ export async function listIncumbents(db: Kysely<Database>, modelId: number): Pro
     .selectFrom('model_version')
     .select('version')
     .where('model_id', '=', modelId)
-    .where('stage', '=', 'Production')
+    .where('stage', '=', sql.lit('Production'))
     .orderBy('updated_at', 'desc')
     .orderBy('version', 'desc')
     .execute()

@@ -1,0 +1,66 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { listOverdueQueued, reclaimAbandoned, takeDue } from '../../src/store/commands.ts'
+import { isUnavailable, openDatabase } from '../../src/store/database.ts'
+import { listIncumbents } from '../../src/store/versions.ts'
+import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+
+let database: TestDatabase
+
+beforeAll(async () => {
+  database = await openTestDatabase()
+})
+afterAll(() => database.close())
+
+function openOne() {
+  return openDatabase({ url: database.url, size: 1, name: 'one connection', onIdleError: () => {} })
+}
+
+test('a statement is prepared once on a connection, however often it is asked', async () => {
+  const db = openOne()
+  for (const name of ['a', 'b', 'c'])
+    await db.selectFrom('registered_model').select('id').where('name', '=', name).execute()
+  const { rows } = await sql<{ statement: string }>`select statement from pg_prepared_statements`.execute(db)
+  await db.destroy()
+  expect(rows).toEqual([{ statement: 'select "id" from "registered_model" where "name" = $1' }])
+})
+
+test('lists of many lengths do not fill a connection with prepared statements', async () => {
+  const db = openOne()
+  for (let length = 1; length <= 600; length++) {
+    const names = Array.from({ length }, (_, index) => `${index}`)
+    await db.selectFrom('registered_model').select('id').where('name', 'in', names).execute()
+  }
+  const { rows } = await sql<{
+    count: number
+  }>`select count(*)::int as count from pg_prepared_statements`.execute(db)
+  await db.destroy()
+  expect(rows).toEqual([{ count: 500 }])
+})
+
+test('a table that a migration changes fails one call, as something to try again, and no later one', async () => {
+  const db = openOne()
+  const ask = () => db.selectFrom('session').selectAll().where('secret_hash', '=', 'none').execute()
+  await ask()
+  await sql`alter table session add column later text`.execute(database.db)
+  expect(isUnavailable(await ask().catch((error: unknown) => error))).toBe(true)
+  expect(await ask()).toEqual([])
+  await db.destroy()
+})
+
+test('what is due or overdue is found by its index, whatever values a prepared statement is called with', async () => {
+  const db = openOne()
+  await takeDue(db, 10, 1_000)
+  await reclaimAbandoned(db, 10)
+  await listOverdueQueued(db, 10)
+  await listIncumbents(db, 1)
+  const { rows } = await sql<{ statement: string }>`select statement from pg_prepared_statements`.execute(db)
+  await sql`set enable_seqscan = off`.execute(db)
+  const plans = await Promise.all(
+    rows.map(({ statement }) => sql.raw(`explain (generic_plan) ${statement}`).execute(db)),
+  )
+  await db.destroy()
+  expect(plans.length).toBe(4)
+  for (const plan of plans)
+    expect(JSON.stringify(plan.rows)).toMatch(/command_due|command_leased|model_version_in_production/)
+})
