@@ -57,7 +57,7 @@ async function open(
   const policy = readPolicy(config.policyPath)
   const databaseUrl = config.databaseUrl ?? (await openEmbedded(config, log, onClose))
   const onError = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
-  const db = openDatabase({ url: databaseUrl, size: 16, name: 'greenroom', onIdleError: onError })
+  const db = openDatabase({ url: databaseUrl, size: 16, name: 'greenroom', onConnectionError: onError })
   onClose(() => db.destroy())
   await migrate(db).catch(explainUnreachable)
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError })

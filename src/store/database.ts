@@ -18,8 +18,8 @@ export type OpenOptions = {
   size: number
   /** Shown in pg_stat_activity. */
   name: string
-  /** Told of every connection that PostgreSQL ended while it was idle. *Must not throw.* */
-  onIdleError: (error: Error) => void
+  /** Told of every connection that broke, idle or in use; its query rejects besides. *Must not throw.* */
+  onConnectionError: (error: Error) => void
 }
 
 // Beyond this many texts a statement stays unnamed: lists of many lengths must not fill the server's memory.
@@ -38,8 +38,13 @@ export function openDatabase(options: OpenOptions): Kysely<Database> {
     // A statement that hangs must not hold a model's lock for ever.
     statement_timeout: 15_000,
     idle_in_transaction_session_timeout: 15_000,
+    // A server that vanished without a word ends no statement; this does.
+    query_timeout: 20_000,
+    keepAlive: true,
   })
-  pool.on('error', options.onIdleError)
+  pool.on('error', () => {})
+  // The pool listens to idle connections only; the loss of one in use would otherwise end the process.
+  pool.on('connect', (client) => void client.on('error', options.onConnectionError))
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
 }
 
@@ -94,7 +99,9 @@ export function isUnavailable(error: unknown): boolean {
   if (code === undefined)
     return (
       error instanceof Error &&
-      /timeout exceeded when trying to connect|Connection terminated/.test(error.message)
+      /timeout exceeded when trying to connect|[Cc]onnection terminated|connection error and is not queryable|Query read timeout/.test(
+        error.message,
+      )
     )
   return code.startsWith('08') || code.startsWith('57P') || code.startsWith('53') || transientCodes.has(code)
 }
@@ -104,8 +111,16 @@ export function violates(error: unknown, constraint: string): boolean {
   return codeOf(error) === '23505' && (error as { constraint?: unknown }).constraint === constraint
 }
 
+// 40001 and 40P01: lost to another transaction; 55P03, 57014 and 25P03: a lock or the server took too long.
 const transientCodes = new Set([
   outdatedPlan,
+  '40001',
+  '40P01',
+  '55P03',
+  '57014',
+  '25P03',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',

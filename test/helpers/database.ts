@@ -14,7 +14,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   await admin(template, `create database ${name} template ${template.pathname.slice(1)}`)
   const url = new URL(template)
   url.pathname = `/${name}`
-  const db = openDatabase({ url: url.href, size: 10, name: 'test', onIdleError: () => {} })
+  const db = openDatabase({ url: url.href, size: 10, name: 'test', onConnectionError: () => {} })
   return {
     db,
     url: url.href,

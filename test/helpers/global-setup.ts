@@ -20,7 +20,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const available = await probe(process.env)
   const home = await mkdtemp(join(tmpdir(), 'greenroom-test-'))
   const postgres = await startEmbeddedPostgres({ home, database: 'template_greenroom', log: () => {} })
-  const db = openDatabase({ url: postgres.url, size: 1, name: 'test setup', onIdleError: () => {} })
+  const db = openDatabase({ url: postgres.url, size: 1, name: 'test setup', onConnectionError: () => {} })
   await migrate(db)
   await db.destroy()
   project.provide('templateUrl', postgres.url)

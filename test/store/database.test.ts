@@ -4,6 +4,7 @@ import { listOverdueQueued, reclaimAbandoned, takeDue } from '../../src/store/co
 import { isUnavailable, openDatabase } from '../../src/store/database.ts'
 import { listIncumbents } from '../../src/store/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+import { until } from '../helpers/until.ts'
 
 let database: TestDatabase
 
@@ -13,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => database.close())
 
 function openOne() {
-  return openDatabase({ url: database.url, size: 1, name: 'one connection', onIdleError: () => {} })
+  return openDatabase({ url: database.url, size: 1, name: 'one connection', onConnectionError: () => {} })
 }
 
 test('a statement is prepared once on a connection, however often it is asked', async () => {
@@ -63,4 +64,22 @@ test('what is due or overdue is found by its index, whatever values a prepared s
   expect(plans.length).toBe(4)
   for (const plan of plans)
     expect(JSON.stringify(plan.rows)).toMatch(/command_due|command_leased|model_version_in_production/)
+})
+
+test('a connection that is lost inside a transaction is reported and worth trying again, and the pool lives on', async () => {
+  const broken: Error[] = []
+  const options = { url: database.url, size: 1, name: 'to be lost' }
+  const db = openDatabase({ ...options, onConnectionError: (error) => broken.push(error) })
+  const lost = db.transaction().execute((trx) => sql`select pg_sleep(10)`.execute(trx))
+  const reason = lost.catch((error: unknown) => error)
+  await until(async () => {
+    const { rows } = await sql<{ ended: boolean }>`
+      select pg_terminate_backend(pid) as ended from pg_stat_activity
+      where application_name = 'to be lost' and state = 'active'`.execute(database.db)
+    return rows.length > 0
+  })
+  expect(isUnavailable(await reason)).toBe(true)
+  expect(broken).not.toEqual([])
+  expect((await sql<{ one: number }>`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
+  await db.destroy()
 })
