@@ -100,8 +100,10 @@ export async function registerIn(
     by,
     now,
   ) // A2
-  await follow(trx, model, await applyEffects(trx, model, version, effects, by, deps), by, deps)
-  return { kind: 'registered', ...(await standingOf(trx, model, number)) }
+  const followUps = await applyEffects(trx, model, version, effects, by, deps)
+  await follow(trx, model, followUps, by, deps)
+  const { stage, state } = followUps.length === 0 ? version : await loadVersion(trx, model, number)
+  return { kind: 'registered', name: model.name, version: number, stage, state }
 }
 
 /** Tells one event to one version's lifecycle, and commits what follows from it (A1 to A4). */
@@ -115,25 +117,25 @@ export function advance(
 ): Promise<AdvanceOutcome> {
   return db.transaction().execute(async (trx) => {
     const model = await lockModel(trx, ref.name) // A1
-    return advanceIn(trx, model, ref.version, event, by, deps, cause)
+    const version = await loadVersion(trx, model, ref.version)
+    return advanceIn(trx, model, version, event, by, deps, cause)
   })
 }
 
-/** {@link advance}, on a model that this transaction has locked already. */
+/** {@link advance}, on a model that this transaction has locked and a version that it has loaded since. */
 export async function advanceIn(
   trx: Transaction<Database>,
   model: LockedModel,
-  number: number,
+  version: VersionRow,
   event: ModelVersionEvent,
   by: Actor,
   deps: LifecycleDeps,
   cause: Cause = {},
 ): Promise<AdvanceOutcome> {
   const now = deps.now()
-  const version = await loadVersion(trx, model, number)
+  const { version: number, stage, state } = version
   const decision = decide(version.lifecycle, event)
-  if (decision.kind === 'refused')
-    return { kind: 'refused', name: model.name, version: number, stage: version.stage, state: version.state }
+  if (decision.kind === 'refused') return { kind: 'refused', name: model.name, version: number, stage, state }
   const moved = await saveLifecycle(trx, version, decision.next, now)
   await recordEvent(
     trx,
@@ -160,8 +162,8 @@ async function follow(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<void> {
-  for (const next of followUps)
-    await advanceIn(trx, model, next.version, next.event, by, deps, { reason: next.reason })
+  for (const { version, event, reason } of followUps)
+    await advanceIn(trx, model, await loadVersion(trx, model, version), event, by, deps, { reason })
 }
 
 function archivesOthers(event: ModelVersionEvent): boolean {
@@ -179,9 +181,4 @@ function alreadyThere(model: LockedModel, existing: VersionRow, wanted: Registra
   if (existing.source === wanted.source && sameDigest) return { kind: 'duplicate', ...standing }
   const why = `Version ${existing.version} of "${model.name}" is already registered with another source or digest; leave out the version to take the next number.`
   return { kind: 'conflict', why, ...standing }
-}
-
-async function standingOf(trx: Transaction<Database>, model: LockedModel, number: number): Promise<Standing> {
-  const { stage, state } = await loadVersion(trx, model, number)
-  return { name: model.name, version: number, stage, state }
 }

@@ -15,11 +15,15 @@ import { openSandbox } from './runtimes/sandbox.ts'
 import { isUnavailable, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
+import { within } from './within.ts'
 import { commandRunner, giveUpOn } from './workers/commands.ts'
 import { startDispatcher } from './workers/dispatcher.ts'
 import { openQueues } from './workers/queues.ts'
 import { startSweeper } from './workers/sweeper.ts'
 import { startWorkers } from './workers/workers.ts'
+
+// On top of the time that jobs have to end.
+const closerMs = 5_000
 
 /** Which parts of the program this process is. */
 export type Parts = { serve: boolean; work: boolean }
@@ -37,8 +41,13 @@ export type Outputs = { log: Logger; print: (line: string) => void }
 export async function start(config: Config, parts: Parts, outputs: Outputs): Promise<Running> {
   const closers: (() => Promise<void>)[] = []
   const close = once(async () => {
-    for (const closer of closers.reverse())
-      await closer().catch((error: unknown) => outputs.log.error({ err: error }, 'could not be closed'))
+    for (const closer of closers.reverse()) {
+      const closed = closer().catch((error: unknown) =>
+        outputs.log.error({ err: error }, 'could not be closed'),
+      )
+      if ((await within(config.workers.shutdownMs + closerMs, closed)) === 'late')
+        outputs.log.error('a part did not close in time; going on without it')
+    }
   })
   try {
     return { ...(await open(config, parts, outputs, (closer) => closers.push(closer))), close }
@@ -75,6 +84,7 @@ async function open(
       log,
       run: commandRunner(commandDeps),
       giveUp: giveUpOn(commandDeps),
+      now: deps.now,
       concurrency: config.workers,
       shutdownMs: config.workers.shutdownMs,
     })

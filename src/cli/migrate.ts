@@ -50,7 +50,7 @@ async function migrateDatabase(url: string): Promise<string[]> {
     import('../store/database.ts'),
     import('../store/migrate.ts'),
   ])
-  const db = openDatabase({ url, size: 1, name: 'greenroom migrate', onIdleError: () => {} })
+  const db = openDatabase({ url, size: 1, name: 'greenroom migrate', onConnectionError: () => {} })
   try {
     return await migrate(db)
   } catch (error) {

@@ -65,14 +65,16 @@ export async function readHistory(
   const page = z.object({
     events: z.array(shape.historyEvent),
     next_after_seq: z.int().nullable(),
-    intact: z.boolean(),
+    intact: z.boolean().nullable(),
   })
   const events: HistoryEvent[] = []
+  let intact = true
   for (let after: number | undefined; ; ) {
     const query = { version, after_seq: after, limit: pageSize }
     const answer = await call(to, { method: 'GET', path: `${modelPath(name)}/history`, query }, page)
     events.push(...answer.events)
-    if (answer.next_after_seq === null) return { events, intact: answer.intact }
+    intact &&= answer.intact !== false
+    if (answer.next_after_seq === null) return { events, intact }
     after = answer.next_after_seq
   }
 }

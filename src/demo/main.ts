@@ -29,7 +29,12 @@ async function main(): Promise<void> {
     process.once('SIGTERM', resolve)
   })
   try {
-    const { url, sandbox, ending } = await play(started, (closer) => closers.push(closer))
+    const played = await Promise.race([play(started, (closer) => closers.push(closer)), interrupted])
+    if (played === undefined) {
+      await close()
+      return process.exit(130)
+    }
+    const { url, sandbox, ending } = played
     const ms = Date.now() - started.getTime()
     console.log(`\nDone in ${(ms / 1_000).toFixed(1)} s: ${describe(ending)}.`)
     if (!wish.once) {

@@ -21,8 +21,8 @@ export const modelName = filledText(256)
   .refine((name) => name !== '.' && !name.startsWith('..'), 'must not be "." or start with ".."')
   .describe('Name of a registered model.')
 
-/** A version number in a JSON body. */
-export const versionNumber = z.int().min(1).max(largestVersion)
+/** A version number in a JSON body; far from the largest that can be stored, so that there is always a next one. */
+export const versionNumber = z.int().min(1).max(1_000_000_000)
 
 /** A version number in a path or a query: decimal digits and nothing else. */
 export const versionInUrl = wholeNumberInUrl(1, largestVersion).describe('Number of a model version.')

@@ -74,23 +74,23 @@ export async function answerRequest(
       return { ...about, ...(await answeredBefore(trx, request, principal, answer)) }
     const facts = factsOf(request, version, principal, from, deps)
     const refusal = refusalOf(request.lifecycle.context, facts)
-    if (refusal === 'alreadyAnswered')
+    if (refusal === 'alreadyAnswered' && answer.answer === 'approve')
       return { ...about, kind: 'duplicate', state: 'pending', why: explainRefusal(refusal) }
     if (refusal !== null) return { ...about, kind: 'refused', refusal, why: explainRefusal(refusal) }
     if (answer.answer === 'decline') {
-      await decline(trx, model, request, facts, answer.reason, by, deps)
+      await decline(trx, model, request, version, facts, answer.reason, by, deps)
       return { ...about, kind: 'declined' }
     }
     const broken = await brokenPin(trx, model, request, version, deps)
     if (broken !== null) {
-      await breakPin(trx, model, request, broken, by, deps)
+      await breakPin(trx, model, request, version, broken, by, deps)
       return {
         ...about,
         kind: 'stale',
         why: `${broken}; ask again with \`greenroom promote ${model.name}\`.`,
       }
     }
-    return { ...about, ...(await approve(trx, model, request, facts, answer, by, deps)) }
+    return { ...about, ...(await approve(trx, model, request, version, facts, answer, by, deps)) }
   })
 }
 
@@ -98,6 +98,7 @@ async function approve(
   trx: Transaction<Database>,
   model: LockedModel,
   request: ApprovalRow,
+  version: VersionRow,
   facts: AnswerFacts,
   answer: Answer & { answer: 'approve' },
   by: Actor,
@@ -140,7 +141,7 @@ async function approve(
     digest: request.digest,
     replaced,
   }
-  await mustMove(advanceIn(trx, model, request.version, event, by, deps, { reason: answer.reason, detail }))
+  await mustMove(advanceIn(trx, model, version, event, by, deps, { reason: answer.reason, detail }))
   return { kind: 'promoted', replaced }
 }
 
@@ -148,6 +149,7 @@ async function decline(
   trx: Transaction<Database>,
   model: LockedModel,
   request: ApprovalRow,
+  version: VersionRow,
   facts: AnswerFacts,
   reason: string,
   by: Actor,
@@ -158,7 +160,7 @@ async function decline(
   await closeRequest(trx, model, request, next, reason, deps)
   const event = { type: 'declined', requestId: request.id } as const
   await mustMove(
-    advanceIn(trx, model, request.version, event, by, deps, { reason, detail: { requestId: request.id } }),
+    advanceIn(trx, model, version, event, by, deps, { reason, detail: { requestId: request.id } }),
   )
 }
 
@@ -166,6 +168,7 @@ async function breakPin(
   trx: Transaction<Database>,
   model: LockedModel,
   request: ApprovalRow,
+  version: VersionRow,
   reason: string,
   by: Actor,
   deps: LifecycleDeps,
@@ -173,7 +176,7 @@ async function breakPin(
   const next = mustAccept(decideApproval(request.lifecycle, { type: 'pinBroken' }))
   await closeRequest(trx, model, request, next, reason, deps)
   await mustMove(
-    advanceIn(trx, model, request.version, { type: 'stale', requestId: request.id }, by, deps, { reason }),
+    advanceIn(trx, model, version, { type: 'stale', requestId: request.id }, by, deps, { reason }),
   )
 }
 
@@ -189,7 +192,7 @@ async function brokenPin(
   if (version.digest !== request.digest)
     return 'The artifact has another digest than the one that was asked about'
   if (deps.policy.rulesFor(model.name).hash !== request.policy_hash)
-    return 'The policy has changed since this was asked'
+    return 'The policy has changed since this was asked, or the workers have another one than the server'
   const [incumbent] = await listIncumbents(trx, model.id)
   if ((incumbent ?? null) !== request.incumbent_version)
     return 'Another version is in Production than when this was asked'

@@ -9,7 +9,7 @@ import {
   loadRequest,
   saveApproval,
 } from '../store/approvals.ts'
-import { appendCommands, cancelCommands, cancelForRequest, type NewCommand } from '../store/commands.ts'
+import { appendCommands, cancelCommands, cancelDeadline, type NewCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import type { LockedModel } from '../store/models.ts'
@@ -92,7 +92,7 @@ export async function closeRequest(
   deps: LifecycleDeps,
 ): Promise<void> {
   await saveApproval(trx, request.id, next, { at: deps.now(), reason })
-  await cancelForRequest(trx, 'expireRequest', request.id)
+  await cancelDeadline(trx, request.id)
   await appendCommands(trx, [updateOf(model, request, deps)])
 }
 
@@ -151,6 +151,7 @@ async function startValidation(
     type: 'validationPassed',
     validationId: id,
     gate: rules.gate,
+    current: true,
     freshId: deps.newId(),
   } as const
   return [{ version: version.version, event, reason: 'the policy asks for no checks here' }]

@@ -4,6 +4,7 @@ import { loadRequest } from '../store/approvals.ts'
 import { type Attempt, finishCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { lockModel } from '../store/models.ts'
+import { loadVersion } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 import { endRequest } from './effects.ts'
 
@@ -27,9 +28,8 @@ export function expireRequest(
     if (!(await endRequest(trx, model, request, 'deadlinePassed', reason, deps))) return 'not yet'
     await finishCommand(trx, watch)
     const by = { principal: 'greenroom', channel: 'worker', traceId: watch.traceId }
-    await advanceIn(trx, model, request.version, { type: 'expired', requestId: request.id }, by, deps, {
-      reason,
-    })
+    const version = await loadVersion(trx, model, request.version)
+    await advanceIn(trx, model, version, { type: 'expired', requestId: request.id }, by, deps, { reason })
     return 'expired'
   })
 }

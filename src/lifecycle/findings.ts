@@ -11,17 +11,17 @@ import { type LockedModel, lockModel } from '../store/models.ts'
 import {
   type CheckResult,
   closeValidation,
-  findValidation,
   listChecks,
   saveFinding,
   type Validation,
 } from '../store/validations.ts'
-import { loadVersion, saveDigest } from '../store/versions.ts'
+import { listIncumbents, loadVersion, saveDigest } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 
 /** One attempt at one check of one validation. */
 export type CheckAttempt = Attempt & {
   model: string
+  version: number
   traceId: string
   validationId: string
   position: number
@@ -43,30 +43,28 @@ export function recordFinding(
     await finishCommand(trx, check)
     await saveFinding(trx, check, finding, times)
     const checks = await listChecks(trx, check.validationId)
-    if (checks.some((other) => other.verdict === null)) return
-    const validation = await findValidation(trx, check.validationId)
-    if (validation?.status === 'running') await conclude(trx, model, validation, checks, check.traceId, deps)
+    if (checks.every((other) => other.verdict !== null)) await conclude(trx, model, check, checks, deps)
   })
 }
 
 async function conclude(
   trx: Transaction<Database>,
   model: LockedModel,
-  validation: Validation,
+  last: CheckAttempt,
   checks: CheckResult[],
-  traceId: string,
   deps: LifecycleDeps,
 ): Promise<void> {
-  const version = await loadVersion(trx, model, validation.version)
-  const end = endOf(checks, version.digest)
-  await closeValidation(trx, validation.id, end.status, end.digest, deps.now())
-  if (version.digest === null && end.digest !== null) await saveDigest(trx, version, end.digest)
-  const by: Actor = { principal: 'greenroom', channel: 'worker', traceId }
+  const found = await loadVersion(trx, model, last.version)
+  const end = endOf(checks, found.digest)
+  const validation = await closeValidation(trx, last.validationId, end.status, end.digest, deps.now())
+  if (validation === undefined) return
+  // A run that did not pass may have read an artifact that was still being written.
+  const newDigest = found.digest === null && end.status === 'passed' ? end.digest : null
+  const version = newDigest === null ? found : await saveDigest(trx, found, newDigest)
+  const by: Actor = { principal: 'greenroom', channel: 'worker', traceId: last.traceId }
   const detail = { validationId: validation.id, suite: validation.suite, checks: checks.map(summaryOf) }
-  await advanceIn(trx, model, validation.version, eventOf(validation, end.status, model, deps), by, deps, {
-    reason: end.reason,
-    detail,
-  })
+  const event = await eventOf(trx, validation, end.status, model, deps)
+  await advanceIn(trx, model, version, event, by, deps, { reason: end.reason, detail })
 }
 
 type End = { status: 'passed' | 'failed' | 'errored'; digest: string | null; reason: string }
@@ -97,21 +95,21 @@ export function endOf(
   return { status: 'passed', digest, reason: `${checks.length} of ${checks.length} checks passed` }
 }
 
-function eventOf(
+async function eventOf(
+  trx: Transaction<Database>,
   validation: Validation,
   status: End['status'],
   model: LockedModel,
   deps: LifecycleDeps,
-): ModelVersionEvent {
+): Promise<ModelVersionEvent> {
   const validationId = validation.id
   switch (status) {
-    case 'passed':
-      return {
-        type: 'validationPassed',
-        validationId,
-        gate: deps.policy.rulesFor(model.name).rules.gate,
-        freshId: deps.newId(),
-      }
+    case 'passed': {
+      const { rules, hash } = deps.policy.rulesFor(model.name)
+      const [incumbent = null] = await listIncumbents(trx, model.id)
+      const current = validation.policy_hash === hash && validation.incumbent_version === incumbent
+      return { type: 'validationPassed', validationId, gate: rules.gate, current, freshId: deps.newId() }
+    }
     case 'failed':
       return { type: 'validationFailed', validationId }
     case 'errored':

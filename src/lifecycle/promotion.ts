@@ -4,16 +4,16 @@ import { advance } from '../lifecycle.ts'
 import { listPending } from '../store/approvals.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
-import { passedUnder } from '../store/validations.ts'
-import { findVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
+import { stillHolds } from '../store/validations.ts'
+import { findVersion, listIncumbents, type VersionRef, type VersionRow } from '../store/versions.ts'
 import { type Answerer, type AnswerOutcome, answerRequest } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
 
 /** What asking for a version's promotion led to. */
 export type PromotionOutcome =
   | AnswerOutcome
-  /** A fresh test was started; people are asked when it passes. */
-  | { kind: 'testing'; name: string; version: number }
+  /** A fresh test was started; people are asked when it passes. `why` says what of the wish did not count yet. */
+  | { kind: 'testing'; name: string; version: number; why: string | null }
   /** A request is open and waits for others than the caller. */
   | { kind: 'asked'; name: string; version: number; requestId: string; why: string }
   /** Moved at once, because the policy has no gate. */
@@ -24,7 +24,7 @@ export type PromotionOutcome =
 
 /**
  * Asks for a version's promotion to Production. For an approver, on an open request, it is their decision
- * like any other; otherwise it asks those who may decide. It never skips a check.
+ * like any other; otherwise it asks those who may decide. Behind a gate it never skips a check.
  */
 export async function promote(
   db: Kysely<Database>,
@@ -58,12 +58,20 @@ export async function promote(
         }
       : outcome
   }
-  const underCurrentPolicy = await passedUnder(db, version.model_id, version.version, hash)
-  const event = { type: 'requestApproval', underCurrentPolicy, freshId: deps.newId() } as const
+  const [incumbent = null] = await listIncumbents(db, version.model_id)
+  const current = await stillHolds(db, version, { policyHash: hash, incumbent })
+  const event = { type: 'requestApproval', current, freshId: deps.newId() } as const
   const outcome = await advance(db, ref, event, by, deps, { reason: wish.reason })
   return outcome.kind === 'moved'
-    ? { kind: 'testing', ...about }
+    ? { kind: 'testing', ...about, why: whyNotYet(wish.archiveExisting, rules.archiveExisting) }
     : { kind: 'notReady', ...about, why: whyNotReady(version) }
+}
+
+// Whether to archive is asked of the people who decide, so it is said when they do.
+function whyNotYet(wished: boolean | undefined, usual: boolean): string | null {
+  if (wished === undefined || wished === usual) return null
+  const option = wished ? '--archive-existing' : '--no-archive-existing'
+  return `Say ${option} again when you approve; the request is opened as the policy says.`
 }
 
 function whyNotReady(version: VersionRow): string {

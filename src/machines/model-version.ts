@@ -6,7 +6,8 @@
 //   M2. Production is entered only from an approved request on a validated version, by a rollback of a
 //       version that has served before, or by a free move where the policy has no gate (V3).
 //   M3. What is under way when a state is left for another reason is cancelled by an effect.
-//   M4. Nothing here does I/O, reads a clock or makes an id: facts and fresh ids arrive inside events.
+//   M4. People are asked only about what was checked under the policy and against the incumbent of that moment.
+//   M5. Nothing here does I/O, reads a clock or makes an id: facts and fresh ids arrive inside events.
 import { assign, enqueueActions, setup } from 'xstate'
 
 /** The version of this machine's shape; a stored snapshot of another version is migrated or refused. */
@@ -33,15 +34,18 @@ export type ModelVersionContext = {
   served: boolean
 }
 
-/** A fresh id, made by the caller, for what the event may start. */
+/**
+ * A fresh id, made by the caller, for what the event may start. An event's `current` says that what the checks
+ * before Staging ran under still holds: the policy, and the incumbent they compared with.
+ */
 type Fresh = { freshId: string }
 
 export type ModelVersionEvent =
-  | ({ type: 'validationPassed'; validationId: string; gate: Gate } & Fresh)
+  | ({ type: 'validationPassed'; validationId: string; gate: Gate; current: boolean } & Fresh)
   | { type: 'validationFailed'; validationId: string }
   | { type: 'validationGaveUp'; validationId: string }
   | ({ type: 'revalidate' } & Fresh)
-  | ({ type: 'requestApproval'; underCurrentPolicy: boolean } & Fresh)
+  | ({ type: 'requestApproval'; current: boolean } & Fresh)
   | { type: 'approved'; requestId: string; archiveExisting: boolean }
   | { type: 'declined' | 'expired' | 'withdrawn' | 'stale'; requestId: string }
   | { type: 'superseded'; by: number }
@@ -69,6 +73,8 @@ const machine = setup({
     isOpenValidation: ({ context }, of: { validationId: string }) => context.validationId === of.validationId,
     passedUngated: ({ context }, of: { validationId: string; gate: Gate }) =>
       context.validationId === of.validationId && of.gate === 'none',
+    passedOutdated: ({ context }, of: { validationId: string; current: boolean }) =>
+      context.validationId === of.validationId && !of.current,
     isOpenRequest: ({ context }, of: { requestId: string }) => context.requestId === of.requestId,
     mayBeApproved: ({ context }, of: { requestId: string }) =>
       context.validated && context.requestId === of.requestId,
@@ -82,13 +88,11 @@ const machine = setup({
       enqueue.emit({ type: 'startValidation', validationId: of.freshId, suite: of.suite })
     }),
     forgetValidity: assign({ validated: false }),
-    startTests: enqueueActions(
-      ({ enqueue, context }, of: { freshId: string; underCurrentPolicy: boolean }) => {
-        const suite = context.validated && of.underCurrentPolicy ? 'test' : 'all'
-        enqueue.assign({ validationId: of.freshId, validated: suite === 'test' })
-        enqueue.emit({ type: 'startValidation', validationId: of.freshId, suite })
-      },
-    ),
+    startTests: enqueueActions(({ enqueue, context }, of: { freshId: string; current: boolean }) => {
+      const suite = context.validated && of.current ? 'test' : 'all'
+      enqueue.assign({ validationId: of.freshId, validated: suite === 'test' })
+      enqueue.emit({ type: 'startValidation', validationId: of.freshId, suite })
+    }),
     noteValid: assign({ validated: true, validationId: null }),
     closeValidation: assign({ validationId: null }),
     openRequest: enqueueActions(({ enqueue }, of: { freshId: string; validationId: string }) => {
@@ -197,13 +201,7 @@ export const modelVersionMachine = machine.createMachine({
               {
                 guard: { type: 'isOpenValidation', params: ({ event }) => event },
                 target: '#modelVersion.Staging.testing',
-                actions: [
-                  'noteValid',
-                  {
-                    type: 'startValidation',
-                    params: ({ event }) => ({ freshId: event.freshId, suite: 'test' }),
-                  },
-                ],
+                actions: ['noteValid', { type: 'startTests', params: ({ event }) => event }],
               },
             ],
             validationFailed: {
@@ -234,6 +232,11 @@ export const modelVersionMachine = machine.createMachine({
                 guard: { type: 'passedUngated', params: ({ event }) => event },
                 target: 'ready',
                 actions: 'noteValid',
+              },
+              {
+                guard: { type: 'passedOutdated', params: ({ event }) => event },
+                target: 'testing',
+                actions: ['noteValid', { type: 'startTests', params: ({ event }) => event }],
               },
               {
                 guard: { type: 'isOpenValidation', params: ({ event }) => event },

@@ -52,7 +52,7 @@ export function explainRefusal(refusal: AnswerRefusal): string {
     case 'ownVersion':
       return 'You are the author of this version; somebody else must decide.'
     case 'alreadyAnswered':
-      return 'You have already approved this request; your answer was counted once.'
+      return 'You have already approved this request, and one answer counts per person; another approver may still decline it.'
     case 'expired':
       return 'This request has expired; ask again with `greenroom promote`.'
   }

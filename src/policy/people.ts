@@ -1,7 +1,6 @@
 // Who is who. A person is known by a canonical name (the key under `people:`), a Slack user id and aliases,
-// for example an e-mail address. Names are trimmed and compared without regard to case or Unicode width
-// against what the policy lists, so that nobody becomes a second person by spelling (V4, V5); a name that the
-// policy does not list is itself, exactly as written. Slack user ids are compared exactly.
+// for example an e-mail address. Names are compared without regard to case, Unicode width and spaces around them,
+// so that nobody becomes a second person by spelling (V4, V5). Slack user ids are compared exactly.
 import type { Person, Policy } from './policy.ts'
 
 const slackPrefix = 'slack:'
@@ -10,8 +9,8 @@ const slackPrefix = 'slack:'
 export type Directory = Pick<Policy, 'people'>
 
 /**
- * The one name of whoever is known as `name`: a canonical name, an alias, or `slack:<user id>`. A person whom
- * the policy does not list keeps the name as it is, trimmed. *Pure.*
+ * The one name of whoever is known as `name`: a canonical name, an alias, or `slack:<user id>`. Of a person whom
+ * the policy does not list it is the name in the form in which names are compared. *Pure.*
  */
 export function canonicalName(directory: Directory, name: string): string {
   const trimmed = name.trim()
@@ -19,7 +18,7 @@ export function canonicalName(directory: Directory, name: string): string {
   if (slackId !== null) return personBySlack(directory, slackId)?.name ?? trimmed
   const folded = foldName(trimmed)
   const person = directory.people.find((one) => namesOf(one).some((known) => foldName(known) === folded))
-  return person?.name ?? trimmed
+  return person?.name ?? folded
 }
 
 /** The person behind a Slack user id, or null when the policy lists none. *Pure.* */

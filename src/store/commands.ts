@@ -8,7 +8,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { LostLeaseError } from '../errors.ts'
 import { type Database, json } from './database.ts'
-import type { CommandTable } from './schema.ts'
+import type { CommandStatus, CommandTable } from './schema.ts'
 
 /** Everything that may be asked of the world, by kind. */
 export type CommandPayloads = {
@@ -54,6 +54,7 @@ export type ClaimedCommand = {
     traceId: string
     attempt: number
     failures: number
+    createdAt: Date
   }
 }[CommandKind]
 
@@ -80,8 +81,8 @@ export async function appendCommands(trx: Transaction<Database>, commands: NewCo
         ...(command.runAt === undefined ? {} : { run_at: command.runAt }),
       })),
     )
+    .returning(sql`pg_notify(${wakeChannel}, '')`.as('woken'))
     .execute()
-  await sql`select pg_notify(${wakeChannel}, '')`.execute(trx)
 }
 
 /** What the dispatcher hands to a queue. */
@@ -114,22 +115,6 @@ export async function untilNextDue(db: Kysely<Database>): Promise<number | null>
     .where('status', '=', sql.lit('pending'))
     .executeTakeFirstOrThrow()
   return row.ms === null ? null : Math.max(0, row.ms)
-}
-
-/** Puts queued commands back that no queue took; not counted as a failure. */
-export async function returnUndispatched(
-  db: Kysely<Database>,
-  attempts: Attempt[],
-  delayMs: number,
-): Promise<void> {
-  await Promise.all(
-    attempts.map((attempt) =>
-      whereAttempt(db.updateTable('command'), attempt)
-        .where('status', '=', 'queued')
-        .set({ status: 'pending', lease_until: null, run_at: fromNow(delayMs) })
-        .execute(),
-    ),
-  )
 }
 
 /** Claims a queued command for this attempt; undefined when another attempt, or a cancellation, was first (C2). */
@@ -200,11 +185,11 @@ export async function buryCommand(trx: Kysely<Database>, attempt: Attempt, error
   return result.numUpdatedRows === 1n
 }
 
-/** Gives a running command back unharmed, for a worker that is told to stop. */
-export async function giveBack(db: Kysely<Database>, attempt: Attempt): Promise<void> {
+/** Puts a running command back, due in `delayMs`; not counted as a failure. */
+export async function giveBack(db: Kysely<Database>, attempt: Attempt, delayMs = 0): Promise<void> {
   await whereAttempt(db.updateTable('command'), attempt)
     .where('status', '=', 'running')
-    .set({ status: 'pending', lease_until: null, run_at: sql<Date>`clock_timestamp()` })
+    .set({ status: 'pending', lease_until: null, run_at: fromNow(delayMs) })
     .execute()
 }
 
@@ -219,63 +204,15 @@ export async function cancelCommands(trx: Transaction<Database>, ids: string[]):
     .execute()
 }
 
-/** Cancels what of one kind is still to be done for a request. *Idempotent.* */
-export async function cancelForRequest(
-  trx: Transaction<Database>,
-  kind: CommandKind,
-  requestId: string,
-): Promise<void> {
+/** Cancels the deadline of a request that has ended. *Idempotent.* */
+export async function cancelDeadline(trx: Transaction<Database>, requestId: string): Promise<void> {
   await trx
     .updateTable('command')
     .set({ status: 'cancelled', lease_until: null, finished_at: sql`clock_timestamp()` })
-    .where('kind', '=', kind)
+    .where('kind', '=', sql.lit('expireRequest'))
     .where(sql<string>`payload ->> 'requestId'`, '=', requestId)
-    .where('status', 'in', ['pending', 'queued'])
+    .where(isIn('pending', 'queued'))
     .execute()
-}
-
-/** Puts running commands back whose lease is over: their worker died or hangs. Gives how many. */
-export async function reclaimAbandoned(db: Kysely<Database>, limit: number): Promise<number> {
-  const result = await db
-    .updateTable('command')
-    .set({
-      status: 'pending',
-      lease_until: null,
-      failures: sql<number>`failures + 1`,
-      last_error: 'the worker died or lost its lease',
-      run_at: sql<Date>`clock_timestamp()`,
-    })
-    .where('id', 'in', overdue(db, 'running', limit))
-    .executeTakeFirst()
-  return Number(result.numUpdatedRows)
-}
-
-/** Queued commands whose queue lease is over: the queue may have lost them. */
-export function listOverdueQueued(db: Kysely<Database>, limit: number): Promise<Dispatched[]> {
-  return db
-    .selectFrom('command')
-    .select(['id', 'attempt', 'kind', 'queue', 'model', 'version'])
-    .where('status', '=', sql.lit('queued'))
-    .where('lease_until', '<', sql<Date>`clock_timestamp()`)
-    .orderBy('lease_until')
-    .limit(limit)
-    .execute()
-}
-
-/** Prolongs the queue lease of commands that the queue still holds. */
-export async function prolongQueued(
-  db: Kysely<Database>,
-  attempts: Attempt[],
-  leaseMs: number,
-): Promise<void> {
-  await Promise.all(
-    attempts.map((attempt) =>
-      whereAttempt(db.updateTable('command'), attempt)
-        .where('status', '=', 'queued')
-        .set({ lease_until: fromNow(leaseMs) })
-        .execute(),
-    ),
-  )
 }
 
 /** How many commands stand where, for the metrics and the readiness check. */
@@ -285,20 +222,9 @@ export function countCommands(
   return db
     .selectFrom('command')
     .select(['queue', 'status', sql<number>`count(*)::int`.as('count')])
-    .where('status', 'in', ['pending', 'queued', 'running', 'dead'])
+    .where(isIn('pending', 'queued', 'running', 'dead'))
     .groupBy(['queue', 'status'])
     .execute()
-}
-
-function overdue(db: Kysely<Database>, status: 'running', limit: number) {
-  return db
-    .selectFrom('command')
-    .select('id')
-    .where('status', '=', sql.lit(status))
-    .where('lease_until', '<', sql<Date>`clock_timestamp()`)
-    .limit(limit)
-    .forUpdate()
-    .skipLocked()
 }
 
 function whereAttempt<
@@ -309,12 +235,28 @@ function whereAttempt<
   return query.where('id', '=', attempt.id).where('attempt', '=', attempt.attempt)
 }
 
-function fromNow(ms: number) {
+/** The condition of being in one of these states, written out, so that a partial index over them is found. *Pure.* */
+export function isIn(...statuses: CommandStatus[]) {
+  return sql<boolean>`status in (${sql.join(statuses.map((status) => sql.lit(status)))})`
+}
+
+/** The moment `ms` milliseconds from now by the database's clock (C3). */
+export function fromNow(ms: number) {
   return sql<Date>`clock_timestamp() + make_interval(secs => ${ms / 1000})`
 }
 
 // The ledger's rows are written by appendCommands alone, which holds kind and payload together.
 function asClaimed(row: Selectable<CommandTable>): ClaimedCommand {
-  const { id, kind, payload, model, version, attempt, failures } = row
-  return { id, kind, payload, model, version, traceId: row.trace_id, attempt, failures } as ClaimedCommand
+  const {
+    id,
+    kind,
+    payload,
+    model,
+    version,
+    attempt,
+    failures,
+    trace_id: traceId,
+    created_at: createdAt,
+  } = row
+  return { id, kind, payload, model, version, traceId, attempt, failures, createdAt } as ClaimedCommand
 }

@@ -8,7 +8,6 @@ import { canonicalJson, sha256 } from '../canonical-json.ts'
 import type { Database } from './database.ts'
 import { json } from './database.ts'
 import type { LockedModel } from './models.ts'
-import { saveModel } from './models.ts'
 import type { EventTable } from './schema.ts'
 
 /** Who acts, through which channel, and the id that follows the cause through everything it leads to. */
@@ -27,7 +26,7 @@ export type HistoryEntry = {
   detail?: Record<string, unknown>
 }
 
-/** Adds one row to a model's history and moves the model's chain on (H1, H2). */
+/** Adds one row to a model's history and moves the model's chain on (H1, H2), in one statement. */
 export async function recordEvent(
   trx: Transaction<Database>,
   model: LockedModel,
@@ -53,14 +52,21 @@ export async function recordEvent(
     at: now,
     prev_hash: model.lastHash,
   }
-  const hash = hashOf(content)
-  await trx
-    .insertInto('event')
-    .values({ ...content, detail: json(content.detail), hash })
-    .execute()
   model.lastSeq = content.seq
-  model.lastHash = hash
-  await saveModel(trx, model, now)
+  model.lastHash = hashOf(content)
+  await trx
+    .with('recorded', (cte) =>
+      cte.insertInto('event').values({ ...content, detail: json(content.detail), hash: model.lastHash }),
+    )
+    .updateTable('registered_model')
+    .set({
+      next_version: model.nextVersion,
+      last_seq: model.lastSeq,
+      last_hash: model.lastHash,
+      updated_at: now,
+    })
+    .where('id', '=', model.id)
+    .execute()
 }
 
 /** A model's history, oldest first; after `afterSeq` when given, at most `limit` rows. */

@@ -22,31 +22,29 @@ export async function openValidation(
   },
   checks: { commandId: string; rule: CheckRule }[],
 ): Promise<void> {
-  await trx
-    .insertInto('validation')
-    .values({
-      id: validation.id,
-      model_id: validation.modelId,
-      version: validation.version,
-      suite: validation.suite,
-      status: 'running',
-      policy_hash: validation.policyHash,
-      incumbent_version: validation.incumbentVersion,
-      opened_at: validation.now,
-    })
-    .execute()
-  if (checks.length === 0) return
-  await trx
-    .insertInto('check_result')
-    .values(
-      checks.map((check, position) => ({
-        validation_id: validation.id,
-        position,
-        rule: json(check.rule),
-        command_id: check.commandId,
-      })),
-    )
-    .execute()
+  const row = {
+    id: validation.id,
+    model_id: validation.modelId,
+    version: validation.version,
+    suite: validation.suite,
+    status: 'running',
+    policy_hash: validation.policyHash,
+    incumbent_version: validation.incumbentVersion,
+    opened_at: validation.now,
+  } as const
+  const unanswered = checks.map((check, position) => ({
+    validation_id: validation.id,
+    position,
+    rule: json(check.rule),
+    command_id: check.commandId,
+  }))
+  if (unanswered.length === 0) await trx.insertInto('validation').values(row).execute()
+  else
+    await trx
+      .with('opened', (cte) => cte.insertInto('validation').values(row))
+      .insertInto('check_result')
+      .values(unanswered)
+      .execute()
 }
 
 /** Records a check's finding, once; the attempt that wrote it is kept (V9). */
@@ -72,26 +70,36 @@ export async function saveFinding(
     .execute()
 }
 
-/** Ends a validation that is running; false when it had already ended. */
+/** Ends a validation that is running, and gives it; undefined when it had already ended. */
 export async function closeValidation(
   trx: Transaction<Database>,
   id: string,
   status: Exclude<ValidationTable['status'], 'running'>,
   digest: string | null,
   now: Date,
-): Promise<boolean> {
-  const result = await trx
+): Promise<Validation | undefined> {
+  return trx
     .updateTable('validation')
     .set({ status, digest, closed_at: now })
     .where('id', '=', id)
     .where('status', '=', 'running')
+    .returningAll()
     .executeTakeFirst()
-  return result.numUpdatedRows === 1n
 }
 
-/** Finds a validation by its id. */
-export function findValidation(db: Kysely<Database>, id: string): Promise<Validation | undefined> {
-  return db.selectFrom('validation').selectAll().where('id', '=', id).executeTakeFirst()
+/** Finds one check of a validation by its position, with the incumbent that the validation compares with. */
+export function findCheck(
+  db: Kysely<Database>,
+  validationId: string,
+  position: number,
+): Promise<{ rule: CheckRule; incumbent_version: number | null } | undefined> {
+  return db
+    .selectFrom('check_result')
+    .innerJoin('validation', 'validation.id', 'check_result.validation_id')
+    .select(['check_result.rule', 'validation.incumbent_version'])
+    .where('check_result.validation_id', '=', validationId)
+    .where('check_result.position', '=', position)
+    .executeTakeFirst()
 }
 
 /** The checks of a validation in the order of the policy. */
@@ -120,20 +128,26 @@ export function listValidations(
     .execute()
 }
 
-/** Tells whether the checks before Staging last passed under this very policy. */
-export async function passedUnder(
+/**
+ * Tells whether the checks before Staging last passed under this very policy and against this very incumbent, so
+ * that they need not be made again.
+ */
+export async function stillHolds(
   db: Kysely<Database>,
-  modelId: number,
-  version: number,
-  policyHash: string,
+  of: { model_id: number; version: number },
+  now: { policyHash: string; incumbent: number | null },
 ): Promise<boolean> {
   const last = await db
     .selectFrom('validation')
-    .select(['status', 'policy_hash'])
-    .where('model_id', '=', modelId)
-    .where('version', '=', version)
+    .select(['status', 'policy_hash', 'incumbent_version'])
+    .where('model_id', '=', of.model_id)
+    .where('version', '=', of.version)
     .where('suite', 'in', ['validate', 'all'])
     .orderBy('opened_at', 'desc')
     .executeTakeFirst()
-  return last?.status === 'passed' && last.policy_hash === policyHash
+  return (
+    last?.status === 'passed' &&
+    last.policy_hash === now.policyHash &&
+    last.incumbent_version === now.incumbent
+  )
 }

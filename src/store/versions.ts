@@ -107,14 +107,19 @@ export async function markExclusive(trx: Transaction<Database>, row: VersionRow)
     .execute()
 }
 
-/** Notes the digest that a validation saw, where none was declared at registration. */
-export async function saveDigest(trx: Transaction<Database>, row: VersionRow, digest: string): Promise<void> {
+/** Notes the digest that a validation saw, where none was declared at registration; gives the version with it. */
+export async function saveDigest(
+  trx: Transaction<Database>,
+  row: VersionRow,
+  digest: string,
+): Promise<VersionRow> {
   await trx
     .updateTable('model_version')
     .set({ digest })
     .where('model_id', '=', row.model_id)
     .where('version', '=', row.version)
     .execute()
+  return { ...row, digest }
 }
 
 /** Numbers of the versions of a model that are in Production, the most recently promoted first. */
@@ -132,12 +137,14 @@ export async function listIncumbents(db: Kysely<Database>, modelId: number): Pro
 
 /** Finds a version by the model's name; undefined when there is no such model or version. */
 export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promise<VersionRow | undefined> {
-  const model = await db
-    .selectFrom('registered_model')
-    .select('id')
-    .where('name', '=', ref.name)
+  const row = await db
+    .selectFrom('model_version')
+    .innerJoin('registered_model', 'registered_model.id', 'model_version.model_id')
+    .selectAll('model_version')
+    .where('registered_model.name', '=', ref.name)
+    .where('model_version.version', '=', ref.version)
     .executeTakeFirst()
-  return model === undefined ? undefined : findVersionRow(db, model.id, ref.version)
+  return row === undefined ? undefined : asVersion(row)
 }
 
 /** A version's tags. */

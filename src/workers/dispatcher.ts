@@ -3,17 +3,12 @@
 // Invariants:
 //   P1. It only ever takes what the ledger says is due; whether a queue took it is never relied on.
 //   P2. It wakes on a commit (NOTIFY), when the next command falls due, and every second in any case.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import pg from 'pg'
 import type { Logger } from 'pino'
-import {
-  type Dispatched,
-  type QueueName,
-  returnUndispatched,
-  takeDue,
-  untilNextDue,
-  wakeChannel,
-} from '../store/commands.ts'
+import { returnUndispatched } from '../store/abandoned-commands.ts'
+import { type Dispatched, type QueueName, takeDue, untilNextDue, wakeChannel } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import type { Queues } from './queues.ts'
 
@@ -23,6 +18,8 @@ const batchSize = 500
 const pollMs = 1_000
 // Long enough not to spin while the queue's backend is away, short enough to be prompt when it is back.
 const refusedDelayMs = 500
+// What is due may be locked by another transaction for a moment.
+const leastWaitMs = 20
 
 /** A background activity; `stop` resolves when it has ended. */
 export type Background = { stop(): Promise<void> }
@@ -42,9 +39,10 @@ export function startDispatcher(deps: {
   const run = async (): Promise<void> => {
     while (!stopping) {
       try {
-        const sent = await dispatchDue(db, queues, log)
-        if (sent === batchSize) continue
-        await bell.wait(Math.min(pollMs, (await untilNextDue(db)) ?? pollMs))
+        const outcome = await dispatchDue(db, queues, log)
+        if (outcome === 'more') continue
+        if (outcome === 'refused') await sleep(refusedDelayMs)
+        else await bell.wait(Math.min(pollMs, Math.max(leastWaitMs, (await untilNextDue(db)) ?? pollMs)))
       } catch (error) {
         log.warn({ err: error }, 'dispatch failed; trying again')
         await bell.wait(pollMs)
@@ -62,19 +60,25 @@ export function startDispatcher(deps: {
   }
 }
 
-/** Takes one batch of due commands and hands it over; gives how many were due. */
-async function dispatchDue(db: Kysely<Database>, queues: Queues, log: Logger): Promise<number> {
+/** Takes one batch of due commands and hands it over; `more` when the batch was full. */
+async function dispatchDue(
+  db: Kysely<Database>,
+  queues: Queues,
+  log: Logger,
+): Promise<'all' | 'more' | 'refused'> {
   const due = await takeDue(db, batchSize, queueLeaseMs)
-  const byQueue = Map.groupBy(due, (command) => command.queue as QueueName)
-  for (const [queue, commands] of byQueue) {
+  let refused = 0
+  for (const [queue, commands] of Map.groupBy(due, (command) => command.queue as QueueName)) {
     try {
       await queues.add(queue, commands.map(jobOf))
     } catch (error) {
       log.warn({ err: error, queue, commands: commands.length }, 'the queue took nothing; trying again')
-      await returnUndispatched(db, commands, refusedDelayMs)
+      await returnUndispatched(db, commands)
+      refused += commands.length
     }
   }
-  return due.length
+  if (refused > 0) return 'refused'
+  return due.length === batchSize ? 'more' : 'all'
 }
 
 function jobOf(command: Dispatched) {
@@ -116,6 +120,7 @@ function listen(url: string, onWake: () => void, log: Logger): Background {
       connectionString: url,
       application_name: 'greenroom dispatcher',
       keepAlive: true,
+      connectionTimeoutMillis: 5_000,
     })
     let lost = false
     const again = (error?: Error) => {

@@ -2,12 +2,13 @@
 //
 // Invariants:
 //   Q1. A job carries ids, never data or secrets: whatever Redis holds may be lost or read.
-//   Q2. A producer fails at once when its backend is away; it never waits (L3).
+//   Q2. A producer fails within seconds when its backend is away or silent; it never waits for it (L3).
 //   Q3. Finished jobs are kept for a while, so that a job id is not accepted twice.
 import { createPostgresBackend, Queue, runMigrations, Worker, withBackend } from 'bullmq'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { type QueueName, queueOf } from '../store/commands.ts'
+import { within } from '../within.ts'
 
 /** What a job carries: which command, and which attempt at it (Q1). */
 export type JobData = { commandId: string; attempt: number; model: string; version: number }
@@ -17,10 +18,8 @@ export type Processor = (data: JobData) => Promise<string>
 
 /** What the program needs of a running consumer. */
 export type Consumer = {
-  /** Takes no new jobs; resolves when the active ones have ended. */
+  /** Takes no new jobs; resolves when the active ones have ended, which may be never while the backend is away. */
   drain(): Promise<void>
-  /** Lets go at once. */
-  close(): Promise<void>
 }
 
 /** All queues of one backend. */
@@ -28,7 +27,7 @@ export type Queues = {
   backend: 'redis' | 'postgres'
   /** For the dashboard. */
   all: Queue[]
-  /** Hands jobs to a queue in one round trip; rejects at once when the backend is away (Q2). */
+  /** Hands jobs to a queue in one round trip; rejects within seconds when the backend is away (Q2). */
   add(queue: QueueName, jobs: { kind: string; data: JobData }[]): Promise<void>
   /** Tells whether the queue still holds the job and will run it. */
   holds(queue: QueueName, data: Pick<JobData, 'commandId' | 'attempt'>): Promise<boolean>
@@ -53,6 +52,7 @@ const keep = {
 // are found quickly, and never fail a job.
 const workerTiming = { lockDuration: 10_000, stalledInterval: 2_500, maxStalledCount: 1_000_000 }
 const postgresSchema = 'bullmq'
+const closeMs = 2_000
 
 /** Opens the queues on Redis where there is one, else on PostgreSQL. */
 export async function openQueues(options: QueueOptions): Promise<Queues> {
@@ -64,7 +64,12 @@ export async function openQueues(options: QueueOptions): Promise<Queues> {
 function openOnRedis(url: string, onError: (error: Error) => void): Queues {
   // BullMQ's own choice waits up to 20 s before it reconnects.
   const retryStrategy = () => 1_000
-  const producer = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, retryStrategy })
+  const producer = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 2_000, // a host that has gone silent answers nothing
+    retryStrategy,
+  })
   producer.on('error', onError)
   const consumers: Redis[] = []
   return assemble({
@@ -152,11 +157,11 @@ function assemble(parts: Parts): Queues {
     consume: (name, concurrency, process) => {
       const worker = parts.makeWorker(name, concurrency, process)
       worker.on('error', parts.onError)
-      return { drain: () => worker.close(), close: () => worker.close(true) }
+      return { drain: () => worker.close() }
     },
     ping: parts.ping,
     close: async () => {
-      await Promise.allSettled([...queues.values()].map((queue) => queue.close()))
+      await within(closeMs, Promise.allSettled([...queues.values()].map((queue) => queue.close())))
       await parts.disconnect()
     },
   }

@@ -48,7 +48,7 @@ function asView(row: VersionRow, tags: Record<string, string>): VersionView {
 async function loadChecks(db: Kysely<Database>, request: ApprovalRow): Promise<CheckView[]> {
   const validations = await listValidations(db, request.model_id, request.version)
   const before = validations.find(
-    (validation) => validation.suite === 'validate' && validation.status === 'passed',
+    (validation) => validation.suite !== 'test' && validation.status === 'passed',
   )
   const asked = validations.find((validation) => validation.id === request.validation_id)
   const shown = asked?.suite === 'all' ? [asked] : [before, asked]

@@ -4,7 +4,7 @@ import { LostLeaseError } from '../errors.ts'
 import { recordFinding } from '../lifecycle/findings.ts'
 import type { ClaimedCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
-import { findValidation, listChecks } from '../store/validations.ts'
+import { findCheck } from '../store/validations.ts'
 import { findVersion, listTags } from '../store/versions.ts'
 import type { CommandDeps } from './deps.ts'
 import type { Ended } from './workers.ts'
@@ -16,15 +16,16 @@ export async function runCheckCommand(
   signal: AbortSignal,
 ): Promise<Ended> {
   const { validationId, position } = command.payload
-  const validation = await findValidation(deps.db, validationId)
-  const check = (await listChecks(deps.db, validationId))[position]
-  const candidate = await loadSubject(deps.db, command.model, command.version)
-  if (validation === undefined || check === undefined || candidate === null)
+  const [check, candidate] = await Promise.all([
+    findCheck(deps.db, validationId, position),
+    loadSubject(deps.db, command.model, command.version),
+  ])
+  if (check === undefined || candidate === null)
     throw new LostLeaseError(`check ${position} of validation ${validationId} is gone`)
   const incumbent =
-    validation.incumbent_version === null
+    check.incumbent_version === null
       ? null
-      : await loadSubject(deps.db, command.model, validation.incumbent_version)
+      : await loadSubject(deps.db, command.model, check.incumbent_version)
   const startedAt = deps.now()
   const finding = await runCheck(check.rule, candidate, incumbent, { ...deps.checks, signal })
   const times = { startedAt, finishedAt: deps.now() }

@@ -1,19 +1,21 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import {
-  type Dispatched,
+  forgetEnded,
   listOverdueQueued,
   prolongQueued,
-  type QueueName,
   reclaimAbandoned,
   returnUndispatched,
-} from '../store/commands.ts'
+} from '../store/abandoned-commands.ts'
+import type { Dispatched, QueueName } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { type Background, queueLeaseMs } from './dispatcher.ts'
 import type { Queues } from './queues.ts'
 
 const everyMs = 1_000
 const batchSize = 500
+// Long enough to look back at what went wrong.
+const keptDays = 30
 
 /**
  * Starts putting back what nobody holds any more: running commands whose lease is over, and queued ones
@@ -54,6 +56,7 @@ export function startSweeper(deps: { db: Kysely<Database>; queues: Queues; log: 
 export async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): Promise<number> {
   const reclaimed = await reclaimAbandoned(db, batchSize)
   if (reclaimed > 0) log.warn({ commands: reclaimed }, 'took commands back from workers that are gone')
+  await forgetEnded(db, keptDays, batchSize)
   const overdue = await listOverdueQueued(db, batchSize)
   if (overdue.length === 0) return reclaimed
   const held = await Promise.all(
@@ -65,7 +68,7 @@ export async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): 
     overdue.filter((_, index) => held[index] === true),
     queueLeaseMs,
   )
-  await returnUndispatched(db, lost, 0)
+  await returnUndispatched(db, lost)
   if (lost.length > 0) log.warn({ commands: lost.length }, 'took commands back that the queue had lost')
   return reclaimed + lost.length
 }

@@ -41,7 +41,7 @@ export async function runUpdateRequest(deps: CommandDeps, command: Of<'updateReq
 export async function runExpireRequest(deps: CommandDeps, command: Of<'expireRequest'>): Promise<Ended> {
   const outcome = await expireRequest(deps.db, { ...command, requestId: command.payload.requestId }, deps)
   return outcome === 'not yet'
-    ? { kind: 'retry', why: 'the deadline has not passed yet', afterMs: 1_000 }
+    ? { kind: 'later', why: 'the deadline has not passed by this clock', afterMs: 1_000 }
     : { kind: 'done', note: `deadline: ${outcome}` }
 }
 

@@ -5,7 +5,6 @@
 //   W2. A running attempt prolongs its lease; one that has lost it is aborted.
 //   W3. Retries are counted in the ledger, not by BullMQ; a command that fails too often is given up on and shown.
 //   W4. Told to stop, a worker takes no new jobs, lets active ones end within a bound, and gives back the rest.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { LostLeaseError } from '../errors.ts'
@@ -19,6 +18,7 @@ import {
   retryCommand,
 } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
+import { within } from '../within.ts'
 import type { Background } from './dispatcher.ts'
 import type { Consumer, JobData, Processor, Queues } from './queues.ts'
 
@@ -26,6 +26,8 @@ import type { Consumer, JobData, Processor, Queues } from './queues.ts'
 export type Ended =
   | { kind: 'done'; note: string }
   | { kind: 'retry'; why: string; afterMs: number | null }
+  /** Not yet the time for it; not a failure. */
+  | { kind: 'later'; why: string; afterMs: number }
   | { kind: 'dead'; why: string }
 
 /** Does what a command asks. Throwing counts as a technical failure and is retried. */
@@ -39,14 +41,16 @@ export type WorkerDeps = {
   run: CommandRunner
   /** Tries to end a command that has failed too often in its own way; false leaves it to be buried. */
   giveUp: (command: ClaimedCommand, why: string) => Promise<boolean>
+  now: () => Date
   concurrency: { checks: number; notifications: number }
   shutdownMs: number
 }
 
 const leaseMs = 8_000
 const heartbeatMs = 2_500
-/** Technical failures before a command is given up on: checks answer soon, messages outlast an outage of days. */
-const maxFailures = { checks: 3, notifications: 60 } as const
+const maxCheckFailures = 3
+const maxMessageAgeMs = 7 * 86_400_000
+const lastCallMs = 1_000
 const shutdown = new Error('the worker is stopping')
 
 /** Starts taking jobs from all queues; `stop` is bounded by `shutdownMs` (W4). */
@@ -59,16 +63,13 @@ export function startWorkers(deps: WorkerDeps): Background {
   ]
   return {
     stop: async () => {
-      const bound = new AbortController()
-      const drained = Promise.all(consumers.map((consumer) => consumer.drain())).then(() => true)
-      const late = sleep(deps.shutdownMs, false, { signal: bound.signal }).catch(() => false)
-      const isDrained = await Promise.race([drained, late])
-      bound.abort()
-      if (isDrained) return
+      const drained = Promise.all(consumers.map((consumer) => consumer.drain()))
+      if ((await within(deps.shutdownMs, drained)) === 'done') return
       deps.log.warn({ jobs: active.size }, 'giving active jobs back to the ledger')
       for (const controller of active.keys()) controller.abort(shutdown)
       await Promise.allSettled([...active.values()].map((attempt) => giveBack(deps.db, attempt)))
-      await Promise.allSettled(consumers.map((consumer) => consumer.close()))
+      // A job that does not listen, or a queue that is away, must not hold up the rest.
+      await within(lastCallMs, drained)
     },
   }
 }
@@ -106,7 +107,7 @@ async function runJob(
 
 async function attemptOnce(deps: WorkerDeps, command: ClaimedCommand, signal: AbortSignal): Promise<Ended> {
   // Counted by the sweeper: this command has killed its workers, so it is not run once more (L8).
-  if (command.failures >= limitOf(command))
+  if (isExhausted(command, command.failures, deps.now()))
     return { kind: 'dead', why: 'its workers died or lost it too often' }
   try {
     return await deps.run(command, signal)
@@ -121,8 +122,11 @@ async function settle(deps: WorkerDeps, command: ClaimedCommand, ended: Ended, l
     log.info(ended.note)
     return ended.note
   }
-  const exhausted = ended.kind === 'retry' && command.failures + 1 >= limitOf(command)
-  if (ended.kind === 'dead' || exhausted) {
+  if (ended.kind === 'later') {
+    await giveBack(deps.db, command, ended.afterMs)
+    return `not yet: ${ended.why}`
+  }
+  if (ended.kind === 'dead' || isExhausted(command, command.failures + 1, deps.now())) {
     log.error({ why: ended.why }, 'gave up')
     if (!(await deps.giveUp(command, ended.why))) await buryCommand(deps.db, command, ended.why)
     return `gave up: ${ended.why}`
@@ -143,8 +147,16 @@ async function beat(deps: WorkerDeps, attempt: Attempt, controller: AbortControl
   }
 }
 
-function limitOf(command: ClaimedCommand): number {
-  return command.kind === 'runCheck' ? maxFailures.checks : maxFailures.notifications
+// A check says soon that it cannot be made; a message outlasts an outage of days; a deadline is never given up.
+function isExhausted(command: ClaimedCommand, failures: number, now: Date): boolean {
+  switch (command.kind) {
+    case 'runCheck':
+      return failures >= maxCheckFailures
+    case 'expireRequest':
+      return false
+    default:
+      return failures > 0 && now.getTime() - command.createdAt.getTime() >= maxMessageAgeMs
+  }
 }
 
 /** 1 s, 2 s, 4 s … up to 5 min, with up to a fifth of jitter so that failures do not return together. */

@@ -164,7 +164,7 @@ describe('tokens', () => {
       url: 'postgres://127.0.0.1:1/none',
       size: 1,
       name: 'test',
-      onIdleError: () => {},
+      onConnectionError: () => {},
     })
     const away = await openApp({ db })
     const answer = await away.app.inject({ url: '/api/v1/models', headers: away.as('viewer') })

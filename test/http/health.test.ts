@@ -56,7 +56,7 @@ describe('/readyz', () => {
       url: 'postgres://user:hidden@127.0.0.1:1/none',
       size: 1,
       name: 'test',
-      onIdleError: () => {},
+      onConnectionError: () => {},
     })
     const away = await openApp({ db })
     const { status, body } = await ready(away)
@@ -132,7 +132,7 @@ describe('/metrics', () => {
       url: 'postgres://127.0.0.1:1/none',
       size: 1,
       name: 'test',
-      onIdleError: () => {},
+      onConnectionError: () => {},
     })
     const away = await openApp({ db, config: { auth: 'off' } })
     const answer = await away.app.inject('/metrics')

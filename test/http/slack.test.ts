@@ -136,7 +136,7 @@ describe('when something is down', () => {
       url: 'postgres://127.0.0.1:1/x',
       size: 1,
       name: 'none',
-      onIdleError: () => {},
+      onConnectionError: () => {},
     })
     opened.push(() => unreachable.destroy())
     const desk = await openDesk()

@@ -315,7 +315,7 @@ test('with the database away a signed registration is 503 with a short Retry-Aft
     url: 'postgres://127.0.0.1:1/none',
     size: 1,
     name: 'test',
-    onIdleError: () => {},
+    onConnectionError: () => {},
   })
   const away = await openApp({ db })
   const request = registrationDelivery(registrationBody({ name: 'later' }), { id: `msg_${randomUUID()}` })

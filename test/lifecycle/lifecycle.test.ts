@@ -4,6 +4,7 @@ import { answerRequest } from '../../src/lifecycle/answer.ts'
 import { promote } from '../../src/lifecycle/promotion.ts'
 import { advance, register } from '../../src/lifecycle.ts'
 import { findBrokenLink, listEvents } from '../../src/store/events.ts'
+import { listValidations } from '../../src/store/validations.ts'
 import { findVersion, listIncumbents } from '../../src/store/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 import { actor, lifecycleDeps, registerToApproval, registration, runChecks } from '../helpers/lifecycle.ts'
@@ -203,6 +204,49 @@ describe('promotion', () => {
   })
 })
 
+describe('what was checked no longer holds', () => {
+  it('a version that was checked against another incumbent is checked anew before people are asked (V3)', async () => {
+    await register(test.db, registration('m'), actor('ci'), deps)
+    const first = await registerToApproval(test.db, deps, 'm') // 2; 1 waits too, both checked against nobody
+    const third = await register(test.db, registration('m'), actor('ci'), deps)
+    await answerRequest(test.db, first.requestId, yes, alice, actor('alice'), deps)
+    await runChecks(test.db, deps) // 3 passes what it was asked while nobody was in Production
+    expect(await standingOf('m', third.version)).toBe('Staging.testing')
+    const [again] = await listValidations(test.db, 1, third.version)
+    expect(again).toMatchObject({ suite: 'all', status: 'running', incumbent_version: 2 })
+    await runChecks(test.db, deps)
+    expect(await standingOf('m', third.version)).toBe('Staging.awaitingApproval')
+  })
+
+  it('a stale version is checked against the new incumbent, not only tested, when it is asked for again (V3)', async () => {
+    const first = await registerToApproval(test.db, deps, 'm')
+    const second = await registerToApproval(test.db, deps, 'm')
+    await answerRequest(test.db, first.requestId, yes, alice, actor('alice'), deps)
+    await promote(
+      test.db,
+      { name: 'm', version: second.version },
+      { reason: null },
+      alice,
+      actor('alice'),
+      deps,
+    )
+    const [again] = await listValidations(test.db, 1, second.version)
+    expect(again).toMatchObject({ suite: 'all', incumbent_version: 1 })
+  })
+
+  it('a policy that changed during the checks is applied before people are asked (V3)', async () => {
+    await register(test.db, registration('m'), actor('ci'), deps)
+    const stricter = lifecycleDeps(
+      policyOf('defaults: { validate: [ { metrics: { score: { min: 2 } } } ], test: [] }'),
+    )
+    await runChecks(test.db, stricter)
+    const [again] = await listValidations(test.db, 1, 1)
+    expect(again).toMatchObject({ suite: 'all', status: 'running' })
+    await runChecks(test.db, stricter, 'failed')
+    expect(await standingOf('m', 1)).toBe('Staging.unfit')
+  })
+})
+
 describe('a quorum of two', () => {
   const two = lifecycleDeps(
     policyOf('defaults: { validate: [], test: [], approval: { approvers: [alice, bob], quorum: 2 } }'),
@@ -214,6 +258,33 @@ describe('a quorum of two', () => {
     expect(await ask('alice')).toMatchObject({ kind: 'counted', have: 1, need: 2 })
     expect(await ask('alice')).toMatchObject({ kind: 'duplicate' })
     expect(await ask('bob')).toMatchObject({ kind: 'promoted' })
+  })
+
+  it('tells an approver who has second thoughts that they were not counted', async () => {
+    const { version } = await register(test.db, registration('m'), actor('ci'), two)
+    const ref = { name: 'm', version }
+    const counted = await promote(test.db, ref, { reason: null }, alice, actor('alice'), two)
+    if (counted.kind !== 'counted') throw new Error(`it was ${counted.kind}`)
+    const no = { answer: 'decline', reason: 'wait' } as const
+    const outcome = await answerRequest(test.db, counted.requestId, no, alice, actor('alice'), two)
+    expect(outcome).toMatchObject({ kind: 'refused', refusal: 'alreadyAnswered' })
+  })
+
+  it('is not reached by one person under two spellings, nor by the author under another one (V4, V5)', async () => {
+    const anybody = lifecycleDeps(policyOf('defaults: { validate: [], test: [], approval: { quorum: 2 } }'))
+    const { version } = await register(test.db, registration('m', { author: 'Dana' }), actor('ci'), anybody)
+    const ask = (name: string) =>
+      promote(
+        test.db,
+        { name: 'm', version },
+        { reason: null },
+        { name, mayApprove: true },
+        actor(name),
+        anybody,
+      )
+    expect(await ask('DANA')).toMatchObject({ kind: 'refused', refusal: 'ownVersion' })
+    expect(await ask('Erin')).toMatchObject({ kind: 'counted', have: 1 })
+    expect(await ask('erin ')).toMatchObject({ kind: 'duplicate' })
   })
 })
 

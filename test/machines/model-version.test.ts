@@ -40,23 +40,39 @@ const situations: Record<string, ModelVersionContext> = {
 
 /** Every event, and again for each fact that a guard or an action looks at. */
 const events = {
-  validationPassed: { type: 'validationPassed', validationId: 'open', gate: 'approved', freshId: 'fresh' },
+  validationPassed: {
+    type: 'validationPassed',
+    validationId: 'open',
+    gate: 'approved',
+    current: true,
+    freshId: 'fresh',
+  },
+  'validationPassed, outdated': {
+    type: 'validationPassed',
+    validationId: 'open',
+    gate: 'approved',
+    current: false,
+    freshId: 'fresh',
+  },
   'validationPassed, no gate': {
     type: 'validationPassed',
     validationId: 'open',
     gate: 'none',
+    current: true,
     freshId: 'fresh',
   },
   'validationPassed, old': {
     type: 'validationPassed',
     validationId: 'old',
     gate: 'approved',
+    current: true,
     freshId: 'fresh',
   },
   'validationPassed, old, no gate': {
     type: 'validationPassed',
     validationId: 'old',
     gate: 'none',
+    current: true,
     freshId: 'fresh',
   },
   validationFailed: { type: 'validationFailed', validationId: 'open' },
@@ -64,8 +80,8 @@ const events = {
   validationGaveUp: { type: 'validationGaveUp', validationId: 'open' },
   'validationGaveUp, old': { type: 'validationGaveUp', validationId: 'old' },
   revalidate: { type: 'revalidate', freshId: 'fresh' },
-  requestApproval: { type: 'requestApproval', underCurrentPolicy: true, freshId: 'fresh' },
-  'requestApproval, new policy': { type: 'requestApproval', underCurrentPolicy: false, freshId: 'fresh' },
+  requestApproval: { type: 'requestApproval', current: true, freshId: 'fresh' },
+  'requestApproval, outdated': { type: 'requestApproval', current: false, freshId: 'fresh' },
   approved: { type: 'approved', requestId: 'open', archiveExisting: true },
   'approved, beside the incumbent': { type: 'approved', requestId: 'open', archiveExisting: false },
   'approved, old': { type: 'approved', requestId: 'old', archiveExisting: true },
@@ -131,6 +147,7 @@ const mayValidate: Row = {
 }
 const tests: Row = {
   validationPassed: to('Staging.awaitingApproval', [asks], { validated: true }),
+  'validationPassed, outdated': to('Staging.testing', [starts('all')], { validated: false }),
   'validationPassed, no gate': to('Staging.ready', [], { validated: true }),
   validationFailed: to('Staging.unfit'),
   validationGaveUp: to('Staging.stuck'),
@@ -148,7 +165,7 @@ const answers: Row = {
 }
 const mayAsk: Row = {
   requestApproval: to('Staging.testing', [starts('test')]),
-  'requestApproval, new policy': to('Staging.testing', [starts('all')], { validated: false }),
+  'requestApproval, outdated': to('Staging.testing', [starts('all')], { validated: false }),
   revalidate: to('Staging.testing', [starts('all')], { validated: false }),
   archive: to('Archived.retired'),
   ...moves(),
@@ -161,6 +178,7 @@ const restores: Row = { restore: to('Staging.ready') }
 const accepted: Record<string, Row> = {
   'None.validating': {
     validationPassed: to('Staging.testing', [starts('test')], { validated: true }),
+    'validationPassed, outdated': to('Staging.testing', [starts('all')], { validated: false }),
     'validationPassed, no gate': to('Staging.ready', [], { validated: true }),
     validationFailed: to('None.rejected'),
     validationGaveUp: to('None.stuck'),

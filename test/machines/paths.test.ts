@@ -26,11 +26,11 @@ function gatedEvents({ context }: Snapshot): ModelVersionEvent[] {
   const validationId = context.validationId ?? 'none'
   const requestId = context.requestId ?? 'none'
   return [
-    { type: 'validationPassed', validationId, gate: 'approved', freshId: 'fresh' },
+    { type: 'validationPassed', validationId, gate: 'approved', current: true, freshId: 'fresh' },
     { type: 'validationFailed', validationId },
     { type: 'validationGaveUp', validationId },
     { type: 'revalidate', freshId: 'fresh' },
-    { type: 'requestApproval', underCurrentPolicy: true, freshId: 'fresh' },
+    { type: 'requestApproval', current: true, freshId: 'fresh' },
     { type: 'approved', requestId, archiveExisting: true },
     { type: 'declined', requestId },
     { type: 'expired', requestId },

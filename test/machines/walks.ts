@@ -41,13 +41,14 @@ function often<T>(weight: number, parts: { [K in keyof T]: fc.Arbitrary<T[K]> })
 }
 
 const gate = fc.constantFrom('approved', 'approved', 'approved', 'none')
+const current = fc.constantFrom(true, true, true, false)
 // Replaced when the walk knows which ids there are.
 const id = fc.constant('')
 const event: fc.Arbitrary<ModelVersionEvent> = fc.oneof(
-  often(6, { type: fc.constant('validationPassed'), validationId: id, gate, freshId: id }),
+  often(6, { type: fc.constant('validationPassed'), validationId: id, gate, current, freshId: id }),
   often(2, { type: fc.constantFrom('validationFailed', 'validationGaveUp'), validationId: id }),
   often(2, { type: fc.constant('revalidate'), freshId: id }),
-  often(3, { type: fc.constant('requestApproval'), underCurrentPolicy: fc.boolean(), freshId: id }),
+  often(3, { type: fc.constant('requestApproval'), current, freshId: id }),
   often(4, { type: fc.constant('approved'), requestId: id, archiveExisting: fc.boolean() }),
   often(2, { type: fc.constantFrom('declined', 'expired', 'withdrawn', 'stale'), requestId: id }),
   often(1, { type: fc.constant('superseded'), by: fc.nat(9) }),

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { listOverdueQueued, reclaimAbandoned, takeDue } from '../../src/store/commands.ts'
+import { forgetEnded, listOverdueQueued, reclaimAbandoned } from '../../src/store/abandoned-commands.ts'
+import { cancelDeadline, takeDue } from '../../src/store/commands.ts'
 import { isUnavailable, openDatabase } from '../../src/store/database.ts'
 import { listIncumbents } from '../../src/store/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
@@ -54,6 +56,8 @@ test('what is due or overdue is found by its index, whatever values a prepared s
   await takeDue(db, 10, 1_000)
   await reclaimAbandoned(db, 10)
   await listOverdueQueued(db, 10)
+  await forgetEnded(db, 30, 10)
+  await db.transaction().execute((trx) => cancelDeadline(trx, randomUUID()))
   await listIncumbents(db, 1)
   const { rows } = await sql<{ statement: string }>`select statement from pg_prepared_statements`.execute(db)
   await sql`set enable_seqscan = off`.execute(db)
@@ -61,9 +65,11 @@ test('what is due or overdue is found by its index, whatever values a prepared s
     rows.map(({ statement }) => sql.raw(`explain (generic_plan) ${statement}`).execute(db)),
   )
   await db.destroy()
-  expect(plans.length).toBe(4)
+  expect(plans.length).toBe(6)
   for (const plan of plans)
-    expect(JSON.stringify(plan.rows)).toMatch(/command_due|command_leased|model_version_in_production/)
+    expect(JSON.stringify(plan.rows)).toMatch(
+      /command_(due|leased|open|ended|deadline)|model_version_in_production/,
+    )
 })
 
 test('a connection that is lost inside a transaction is reported and worth trying again, and the pool lives on', async () => {

@@ -25,7 +25,7 @@ describe('migrating', () => {
     const url = new URL(inject('templateUrl'))
     url.pathname = `/${name}`
     const starters = Array.from({ length: 4 }, () =>
-      openDatabase({ url: url.href, size: 2, name: 'starter', onIdleError: () => {} }),
+      openDatabase({ url: url.href, size: 2, name: 'starter', onConnectionError: () => {} }),
     )
     try {
       const applied = await Promise.all(starters.map((db) => migrate(db)))

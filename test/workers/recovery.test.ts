@@ -70,12 +70,14 @@ for (const backend of backends()) {
     function startWork(run: CommandRunner, shutdownMs = 5_000): Background {
       const concurrency = { checks: 2, notifications: 8 }
       const giveUp = async () => false
+      const now = () => new Date()
       const worker = startWorkers({
         db: test.db,
         queues: open.queues,
         log,
         run,
         giveUp,
+        now,
         concurrency,
         shutdownMs,
       })
@@ -103,21 +105,55 @@ for (const backend of backends()) {
       await until(async () => (await statuses()).done === 1)
     })
 
-    it('are tried again after a technical failure, and given up on after too many (W3)', async () => {
+    it('are tried again after a technical failure, and given up on when they are a week old (W3)', async () => {
       let runs = 0
       startAll(async () => {
         runs++
+        if (runs === 3) await sql`update command set created_at = now() - interval '8 days'`.execute(test.db)
         return { kind: 'retry', why: 'the other side is away', afterMs: 1 }
       })
       await append([command()])
-      await test.db.updateTable('command').set({ failures: 57 }).execute()
       await until(async () => (await statuses()).dead === 1)
-      expect(runs).toBe(3)
       const row = await test.db
         .selectFrom('command')
         .select(['last_error', 'failures'])
         .executeTakeFirstOrThrow()
-      expect(row).toEqual({ last_error: 'the other side is away', failures: 60 })
+      expect(row.last_error).toMatch(/the other side is away|its workers died/)
+      expect(runs).toBe(3)
+    })
+
+    it('that say “later” are run again then, however often, and it is no failure', async () => {
+      let runs = 0
+      startAll((claimed, signal) => {
+        runs++
+        return runs < 4
+          ? Promise.resolve({ kind: 'later', why: 'too early', afterMs: 1 })
+          : finish(claimed, signal)
+      })
+      await append([command()])
+      await until(async () => (await statuses()).done === 1)
+      const row = await test.db
+        .selectFrom('command')
+        .select(['attempt', 'failures'])
+        .executeTakeFirstOrThrow()
+      expect(row).toEqual({ attempt: 4, failures: 0 })
+    })
+
+    it('stop being waited for by a worker that is told to stop, also when they do not listen (W4)', async () => {
+      const started = Promise.withResolvers<void>()
+      const worker = startWork(async () => {
+        started.resolve()
+        await sleep(8_000)
+        return { kind: 'later', why: 'never said', afterMs: 0 }
+      }, 300)
+      running.push(startDispatcher({ db: test.db, databaseUrl: test.url, queues: open.queues, log }))
+      await append([command()])
+      await started.promise
+      const before = Date.now()
+      await running.pop()?.stop()
+      await worker.stop()
+      expect(Date.now() - before).toBeLessThan(4_000)
+      await sleep(8_000) // the job is still there; what it does at its end must find no closed pool
     })
 
     it('are taken up again when their worker dies in the middle (L4)', async () => {

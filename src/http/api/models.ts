@@ -107,7 +107,10 @@ export function modelRoutes(app: App, { db }: AppDeps): void {
               .describe('What to pass as `after_seq` for more; null at the end.'),
             intact: z
               .boolean()
-              .describe('Whether the whole chain of hashes holds, with no row changed or missing.'),
+              .nullable()
+              .describe(
+                'Whether the whole chain of hashes holds, with no row changed or missing; told with the first page only.',
+              ),
           }),
           ...shape.errors,
         },
@@ -127,7 +130,7 @@ export function modelRoutes(app: App, { db }: AppDeps): void {
         name: model.name,
         events: events.map(viewEvent),
         next_after_seq: last?.seq ?? null,
-        intact: (await findBrokenLink(db, model.id)) === null,
+        intact: afterSeq === undefined ? (await findBrokenLink(db, model.id)) === null : null,
       }
     },
   )

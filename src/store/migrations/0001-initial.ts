@@ -97,6 +97,10 @@ export const initial = {
       );
       create index command_due on command (run_at) where status = 'pending';
       create index command_leased on command (lease_until) where status in ('queued', 'running');
+      create index command_open on command (queue, status) where status in ('pending', 'queued', 'running', 'dead');
+      create index command_ended on command (finished_at) where status in ('done', 'cancelled');
+      create index command_deadline on command ((payload ->> 'requestId'))
+        where kind = 'expireRequest' and status in ('pending', 'queued');
 
       create table validation (
         id uuid primary key,
