@@ -64,7 +64,6 @@ async function migrateDatabase(url: string): Promise<string[]> {
 
 // Without a Redis the queues live in the database too, in a schema of their own that is made by opening them.
 async function migrateQueues(databaseUrl: string): Promise<void> {
-  // biome-ignore lint/style/noRestrictedImports: this is the one command that opens the database itself
   const { openQueues } = await import('../workers/queues.ts')
   const queues = await openQueues({ redisUrl: null, databaseUrl, onError: () => {} })
   await queues.close()

@@ -7,7 +7,7 @@ import { deliver } from './deliver.ts'
 import type { HistoryRow, Narrator } from './narrator.ts'
 
 /** Where the story plays. `sandbox` is null when a real Slack is asked: then a person has to click. */
-export type Stage = {
+export type Scene = {
   url: string
   secret: string
   folder: string
@@ -48,33 +48,33 @@ const approver = 'U0ALICE'
 const patienceMs = { sandbox: 60_000, person: 30 * 60_000 }
 
 /** Plays the whole lifecycle on the example model, and tells how it ended. Throws when a step does not happen. */
-export async function playStory(stage: Stage): Promise<Ending> {
+export async function playStory(scene: Scene): Promise<Ending> {
   const { model, versions } = manifest.parse(
-    JSON.parse(await readFile(join(stage.folder, 'versions.json'), 'utf8')),
+    JSON.parse(await readFile(join(scene.folder, 'versions.json'), 'utf8')),
   )
   let told = 0
   for (const [index, version] of versions.entries()) {
-    stage.narrate.title(titles[index] ?? `Version ${version.version} arrives`)
-    await register(stage, model, version)
-    told = await followVersion(stage, model, version.version, told)
+    scene.narrate.title(titles[index] ?? `Version ${version.version} arrives`)
+    await register(scene, model, version)
+    told = await followVersion(scene, model, version.version, told)
   }
-  return { models: [await standings(stage, model)], events: told }
+  return { models: [await standings(scene, model)], events: told }
 }
 
-async function register(stage: Stage, model: string, version: Version): Promise<void> {
+async function register(scene: Scene, model: string, version: Version): Promise<void> {
   const { file, version: number, ...rest } = version
   const at = new Date()
-  const { status, body, ms } = await deliver(stage.url, stage.secret, {
+  const { status, body, ms } = await deliver(scene.url, scene.secret, {
     type: 'model_version.registered',
     timestamp: new Date().toISOString(),
-    data: { name: model, source: join(basename(stage.folder), file), ...rest },
+    data: { name: model, source: join(basename(scene.folder), file), ...rest },
   })
   const answer = z.object({ version: z.number(), stage: z.string(), state: z.string() }).safeParse(body)
   if (status !== 200 || !answer.success)
     throw new Error(`the webhook was answered with ${status}: ${JSON.stringify(body)}`)
   if (answer.data.version !== number)
     throw new Error(`version ${number} was registered as ${answer.data.version}`)
-  stage.narrate.step(
+  scene.narrate.step(
     'webhook',
     `signed registration of version ${number}: ${status} in ${ms.toFixed(0)} ms, ${answer.data.stage} · ${answer.data.state}`,
     at,
@@ -82,22 +82,22 @@ async function register(stage: Stage, model: string, version: Version): Promise<
 }
 
 /** Tells what the history records until the version has come to rest; clicks Approve when it waits for people. */
-async function followVersion(stage: Stage, model: string, version: number, told: number): Promise<number> {
+async function followVersion(scene: Scene, model: string, version: number, told: number): Promise<number> {
   let seq = told
   let asked = false
-  const until = Date.now() + (stage.sandbox === null ? patienceMs.person : patienceMs.sandbox)
+  const until = Date.now() + (scene.sandbox === null ? patienceMs.person : patienceMs.sandbox)
   while (Date.now() < until) {
-    for (const row of await historyAfter(stage, model, seq)) {
-      stage.narrate.history(row)
+    for (const row of await historyAfter(scene, model, seq)) {
+      scene.narrate.history(row)
       seq = row.seq
     }
-    const { state } = await standingOf(stage, model, version)
+    const { state } = await standingOf(scene, model, version)
     if (state === 'awaitingApproval') {
-      if (!asked) await ask(stage, version)
+      if (!asked) await ask(scene, version)
       asked = true
     } else if (
       !['validating', 'testing'].includes(state) &&
-      (await historyAfter(stage, model, seq)).length === 0
+      (await historyAfter(scene, model, seq)).length === 0
     ) {
       return seq
     }
@@ -106,20 +106,20 @@ async function followVersion(stage: Stage, model: string, version: number, told:
   throw new Error(`version ${version} did not come to rest in time`)
 }
 
-async function ask(stage: Stage, version: number): Promise<void> {
-  if (stage.sandbox === null) {
-    stage.narrate.step('slack', `asked in Slack about version ${version}; click Approve there`)
+async function ask(scene: Scene, version: number): Promise<void> {
+  if (scene.sandbox === null) {
+    scene.narrate.step('slack', `asked in Slack about version ${version}; click Approve there`)
     return
   }
-  const message = await findQuestion(stage.sandbox)
-  stage.narrate.step('slack', `“${message.text}”`)
+  const message = await findQuestion(scene.sandbox)
+  scene.narrate.step('slack', `“${message.text}”`)
   const at = new Date()
-  const { status, ms } = await stage.sandbox.click({
+  const { status, ms } = await scene.sandbox.click({
     ts: message.ts,
     actionId: 'greenroom.approve',
     userId: approver,
   })
-  stage.narrate.step('slack', `alice clicks Approve: ${status} in ${ms.toFixed(0)} ms`, at)
+  scene.narrate.step('slack', `alice clicks Approve: ${status} in ${ms.toFixed(0)} ms`, at)
 }
 
 /** Waits for the newest message that still has buttons. */
@@ -134,23 +134,23 @@ async function findQuestion(sandbox: SlackSandbox) {
   throw new Error('no question was posted to Slack')
 }
 
-async function historyAfter(stage: Stage, model: string, seq: number): Promise<HistoryRow[]> {
-  const { events } = await read<{ events: HistoryRow[] }>(stage, `models/${model}/history?after_seq=${seq}`)
+async function historyAfter(scene: Scene, model: string, seq: number): Promise<HistoryRow[]> {
+  const { events } = await read<{ events: HistoryRow[] }>(scene, `models/${model}/history?after_seq=${seq}`)
   return events
 }
 
-function standingOf(stage: Stage, model: string, version: number): Promise<{ stage: string; state: string }> {
-  return read(stage, `models/${model}/versions/${version}`)
+function standingOf(scene: Scene, model: string, version: number): Promise<{ stage: string; state: string }> {
+  return read(scene, `models/${model}/versions/${version}`)
 }
 
-async function standings(stage: Stage, model: string): Promise<Ending['models'][number]> {
-  const { versions } = await read<Ending['models'][number]>(stage, `models/${model}`)
+async function standings(scene: Scene, model: string): Promise<Ending['models'][number]> {
+  const { versions } = await read<Ending['models'][number]>(scene, `models/${model}`)
   const inOrder = versions.toSorted((a, b) => a.version - b.version)
   return { name: model, versions: inOrder.map(({ version, stage, state }) => ({ version, stage, state })) }
 }
 
-async function read<T>(stage: Stage, path: string): Promise<T> {
-  const response = await fetch(`${stage.url}/api/v1/${path}`)
+async function read<T>(scene: Scene, path: string): Promise<T> {
+  const response = await fetch(`${scene.url}/api/v1/${path}`)
   if (!response.ok)
     throw new Error(`GET ${path} was answered with ${response.status}: ${await response.text()}`)
   return (await response.json()) as T

@@ -34,7 +34,8 @@ export type Answerer = { name: string; mayApprove: boolean }
 export type Answer =
   | {
       answer: 'approve'
-      reason: string | null /** Overrides the request's; for the deciding answer only. */
+      reason: string | null
+      /** Overrides the request's; for the deciding answer only. */
       archiveExisting?: boolean
     }
   | { answer: 'decline'; reason: string }

@@ -10,7 +10,7 @@ import { endRequest } from './effects.ts'
 
 /**
  * Ends a request whose deadline has passed, and the command that watched it. A request that has ended
- * otherwise is left alone. Gives whether it expired; false with a `pending` request means: not yet.
+ * otherwise is left alone. `not yet`: by this process's clock the deadline lies ahead; nothing was changed.
  */
 export function expireRequest(
   db: Kysely<Database>,

@@ -66,7 +66,8 @@ export type Person = { name: string; slack: string | null; aliases: string[] }
 
 /** The rules that hold for a model, with the hash that pins them. */
 export type ModelPolicy = {
-  rules: Rules /** `sha256:<hex>` over the canonical JSON of `rules`. */
+  rules: Rules
+  /** `sha256:<hex>` over the canonical JSON of the rules, with data paths as the file writes them. */
   hash: string
 }
 

@@ -148,7 +148,7 @@ export type ApprovalRequestTable = {
   opened_at: Timestamp
   expires_at: Timestamp | null
   closed_at: Timestamp | null
-  /** Why it ended otherwise than by a decision. */
+  /** Why it ended: the reason of the decision, or what ended it otherwise. */
   outcome_reason: string | null
 }
 
