@@ -90,6 +90,8 @@ function create(deps: AppDeps, limits: Limits): App {
     keepAliveTimeout: limits.headersMs,
     // Closing must not wait for browsers that keep a connection open.
     forceCloseConnections: 'idle',
+    // Nor are they turned away: what came in over an open connection is still answered.
+    return503OnClosing: false,
     http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.lookMs },
     // A model's name of 256 characters, percent-encoded.
     routerOptions: { maxParamLength: 256 * 12 },

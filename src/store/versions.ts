@@ -137,14 +137,20 @@ export async function listIncumbents(db: Kysely<Database>, modelId: number): Pro
 
 /** Finds a version by the model's name; undefined when there is no such model or version. */
 export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promise<VersionRow | undefined> {
-  const row = await db
-    .selectFrom('model_version')
-    .innerJoin('registered_model', 'registered_model.id', 'model_version.model_id')
-    .selectAll('model_version')
-    .where('registered_model.name', '=', ref.name)
-    .where('model_version.version', '=', ref.version)
-    .executeTakeFirst()
+  const row = await selectVersion(db, ref).executeTakeFirst()
   return row === undefined ? undefined : asVersion(row)
+}
+
+/** {@link findVersion}, with the version's tags. */
+export async function findTaggedVersion(
+  db: Kysely<Database>,
+  ref: VersionRef,
+): Promise<(VersionRow & { tags: Record<string, string> }) | undefined> {
+  const tags = sql<Record<string, string>>`coalesce((
+    select jsonb_object_agg(tag.key, tag.value) from model_version_tag tag
+    where tag.model_id = model_version.model_id and tag.version = model_version.version), '{}')`
+  const row = await selectVersion(db, ref).select(tags.as('tags')).executeTakeFirst()
+  return row === undefined ? undefined : { ...asVersion(row), tags: row.tags }
 }
 
 /** A version's tags. */
@@ -161,6 +167,15 @@ export async function listTags(
     .orderBy('key')
     .execute()
   return Object.fromEntries(rows.map((row) => [row.key, row.value]))
+}
+
+function selectVersion(db: Kysely<Database>, ref: VersionRef) {
+  return db
+    .selectFrom('model_version')
+    .innerJoin('registered_model', 'registered_model.id', 'model_version.model_id')
+    .selectAll('model_version')
+    .where('registered_model.name', '=', ref.name)
+    .where('model_version.version', '=', ref.version)
 }
 
 async function findVersionRow(

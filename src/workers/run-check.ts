@@ -5,7 +5,7 @@ import { recordFinding } from '../lifecycle/findings.ts'
 import type { ClaimedCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { findCheck } from '../store/validations.ts'
-import { findVersion, listTags } from '../store/versions.ts'
+import { findTaggedVersion } from '../store/versions.ts'
 import type { CommandDeps } from './deps.ts'
 import type { Ended } from './workers.ts'
 
@@ -34,8 +34,8 @@ export async function runCheckCommand(
 }
 
 async function loadSubject(db: Kysely<Database>, name: string, number: number): Promise<CheckSubject | null> {
-  const row = await findVersion(db, { name, version: number })
+  const row = await findTaggedVersion(db, { name, version: number })
   if (row === undefined) return null
-  const { version, source, digest, metrics } = row
-  return { name, version, source, digest, metrics, tags: await listTags(db, row.model_id, number) }
+  const { version, source, digest, metrics, tags } = row
+  return { name, version, source, digest, metrics, tags }
 }

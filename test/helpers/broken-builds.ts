@@ -1,0 +1,88 @@
+// Builds that are broken on purpose, each by an edit of the product's own source as a child process loads it. A test
+// of a fault runs once against such a build and must see there what it guards against.
+
+/** Replaces text that stands once in a file of `src/`. */
+export type Edit = { file: string; from: string; to: string }
+
+/** Nobody looks after commands whose worker died or whose queue lost them (L2, L4). */
+export const withoutSweeper: Edit[] = [
+  { file: 'main.ts', from: 'startSweeper({ db, queues, log })', to: '{ stop: async () => {} }' },
+]
+
+/** A worker that lost its lease neither notices nor is kept from writing the end (V9). */
+export const withoutFence: Edit[] = [
+  {
+    file: 'store/commands.ts',
+    from: 'if (result.numUpdatedRows !== 1n)\n    throw new LostLeaseError(',
+    to: 'if (false)\n    throw new LostLeaseError(',
+  },
+  {
+    file: 'workers/workers.ts',
+    from: 'if (!(await renewLease(deps.db, attempt, leaseMs)))',
+    to: 'if (false)',
+  },
+]
+
+/** Every copy of a delivery counts as the first (V7). */
+export const withoutDedupe: Edit[] = [
+  {
+    file: 'store/deliveries.ts',
+    from: 'if (inserted.numInsertedOrUpdatedRows === 1n) return',
+    to: 'if (inserted !== null) return',
+  },
+]
+
+/** A webhook is answered with 200 a moment before its version is durable (L1, L7). */
+export const withEarlyAnswer: Edit[] = [
+  {
+    file: 'http/webhooks/routes.ts',
+    from: 'const outcome = await registerOnce(',
+    to: `void reply.code(200).send({})
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const outcome = await registerOnce(`,
+  },
+]
+
+/** A webhook waits for the queue (L3). */
+export const withQueueInTheRequest: Edit[] = [
+  {
+    file: 'http/webhooks/routes.ts',
+    from: 'const outcome = await registerOnce(',
+    to: 'await deps.queues.ping()\n  const outcome = await registerOnce(',
+  },
+]
+
+/** The dispatcher does not outlive its first failure (L7). */
+export const withMortalDispatcher: Edit[] = [
+  {
+    file: 'workers/dispatcher.ts',
+    from: "log.warn({ err: error }, 'dispatch failed; trying again')",
+    to: 'return',
+  },
+]
+
+/** Nothing keeps two answers to one model's requests apart (V4). */
+export const withoutModelLock: Edit[] = [{ file: 'store/models.ts', from: '.forUpdate()', to: '' }]
+
+/** The message of a request that has ended is left as it was (V12). */
+export const withoutRewrite: Edit[] = [
+  {
+    file: 'lifecycle/effects.ts',
+    from: 'await cancelDeadline(trx, request.id)\n  await appendCommands(trx, [updateOf(model, request, deps)])',
+    to: 'await cancelDeadline(trx, request.id)',
+  },
+]
+
+/** A process that is told to stop just ends. */
+export const withAbruptStop: Edit[] = [
+  { file: 'cli/service.ts', from: 'running.close().then(() => true)', to: 'Promise.resolve(true)' },
+]
+
+/** A model may take as long as it likes. */
+export const withoutTimeLimit: Edit[] = [
+  {
+    file: 'runtimes/sandbox-process.ts',
+    from: "setTimeout(() => resolve({ kind: 'timedOut' }), limits.timeoutMs)",
+    to: "setTimeout(() => resolve({ kind: 'timedOut' }), 3_600_000)",
+  },
+]
