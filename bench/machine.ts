@@ -12,6 +12,8 @@ export type Circumstances = {
   /** Processes that ran or waited to run, on average over the minute before. */
   load: number
   node: string
+  /** Options that all processes run with; empty for none. */
+  nodeOptions: string
   postgresql: string
   bullmq: string
 }
@@ -26,6 +28,7 @@ export async function describeMachine(db: Pick<Pool, 'query'>, now: Date): Promi
     memoryGb: Math.round(totalmem() / 2 ** 30),
     load: loadavg()[0] ?? Number.NaN,
     node: process.versions.node,
+    nodeOptions: process.env.NODE_OPTIONS ?? '',
     postgresql: rows[0]?.server_version ?? 'unknown',
     bullmq: readBullmqVersion(),
   }

@@ -116,9 +116,9 @@ export function missedTargets({ figures }: Report): string[] {
 }
 
 function describeRun({ circumstances, figures }: Report): string[] {
-  const { date, cpu, cores, memoryGb, load, node, postgresql, redis, bullmq } = circumstances
+  const { date, cpu, cores, memoryGb, load, node, nodeOptions, postgresql, redis, bullmq } = circumstances
   const versions = [
-    `Node ${node}`,
+    `Node ${node}${nodeOptions && ` with ${nodeOptions}`}`,
     `PostgreSQL ${postgresql}`,
     ...(redis ? [`Redis ${redis}`] : []),
     `BullMQ ${bullmq}`,

@@ -66,6 +66,7 @@ export async function openStage(
     const url = /http:\/\/[\d.]+:\d+/.exec(serve.log())?.[0] ?? ''
     sandbox.setInteractivityUrl(`${url}/slack/interactions`)
     const db = new pg.Pool({ connectionString: databaseUrl, max: 2 })
+    db.on('error', () => {}) // a server that stops while we do ends idle connections
     closers.push(() => db.end())
     return { url, serve, sender, sandbox, db, databaseUrl, redisUrl: given.redisUrl, bareDatabaseUrl, close }
   } catch (error) {

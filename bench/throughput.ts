@@ -3,8 +3,14 @@ import { timeBareCommits, timeBareJobs } from './bare.ts'
 import { concurrency, type Stage } from './stage.ts'
 import { inParallel, median, type Spread, spreadOf } from './statistics.ts'
 
-/** How much is measured: registrations in each round, and operations of each bare part beside them. */
-export type ThroughputSize = { rounds: number; registrations: number; bareCommits: number; bareJobs: number }
+/** How much is measured: registrations before all and in each round, and operations of each bare part beside them. */
+export type ThroughputSize = {
+  warmUp: number
+  rounds: number
+  registrations: number
+  bareCommits: number
+  bareJobs: number
+}
 
 /** One round: what Greenroom did, what the bare parts did right before it, and what they would have allowed. */
 export type Round = {
@@ -26,7 +32,7 @@ const patienceMs = 120_000
 
 /** Measures rounds of load, and takes each figure's median. */
 export async function measureThroughput(stage: Stage, size: ThroughputSize): Promise<Round> {
-  await timeLoad(stage, Math.ceil(size.registrations / 4))
+  await timeLoad(stage, size.warmUp)
   const rounds: Round[] = []
   for (let round = 0; round < size.rounds; round++) rounds.push(await measureRound(stage, size))
   const middle = (figure: (round: Round) => number) => median(rounds.map(figure))
