@@ -1,11 +1,25 @@
 import { defineConfig } from 'vitest/config'
 
+const scenarios = 'test/scenarios/**/*.test.ts'
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     environment: 'node',
     pool: 'forks',
     globalSetup: ['test/helpers/global-setup.ts'],
     testTimeout: 20_000,
+    // The scenarios bound how long a recovery takes, so nothing else may use the machine while they run.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parts',
+          include: ['test/**/*.test.ts'],
+          exclude: [scenarios],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { extends: true, test: { name: 'scenarios', include: [scenarios], sequence: { groupOrder: 1 } } },
+    ],
   },
 })
