@@ -23,9 +23,9 @@ import { appendCommands } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
-import { listIncumbents, loadVersion, type VersionRow } from '../store/versions.ts'
+import { findIncumbent, listIncumbents, loadVersion, type VersionRow } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
-import { closeRequest, updateOf } from './effects.ts'
+import { closeRequest, endRequest, updateOf } from './effects.ts'
 
 /** Who answers: a name as its channel knows it, and whether that channel grants the approver's right. */
 export type Answerer = { name: string; mayApprove: boolean }
@@ -174,8 +174,8 @@ async function breakPin(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<void> {
-  const next = mustAccept(decideApproval(request.lifecycle, { type: 'pinBroken' }))
-  await closeRequest(trx, model, request, next, reason, deps)
+  if (!(await endRequest(trx, model, request, 'pinBroken', reason, deps)))
+    throw new Error('a pending request did not end when its pin broke')
   await mustMove(
     advanceIn(trx, model, version, { type: 'stale', requestId: request.id }, by, deps, { reason }),
   )
@@ -194,8 +194,7 @@ async function brokenPin(
     return 'The artifact has another digest than the one that was asked about'
   if (deps.policy.rulesFor(model.name).hash !== request.policy_hash)
     return 'The policy has changed since this was asked, or the workers have another one than the server'
-  const [incumbent] = await listIncumbents(trx, model.id)
-  if ((incumbent ?? null) !== request.incumbent_version)
+  if ((await findIncumbent(trx, model.id)) !== request.incumbent_version)
     return 'Another version is in Production than when this was asked'
   return null
 }

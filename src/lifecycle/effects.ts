@@ -14,7 +14,7 @@ import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import type { LockedModel } from '../store/models.ts'
 import { closeValidation, listChecks, openValidation } from '../store/validations.ts'
-import { listIncumbents, type VersionRow } from '../store/versions.ts'
+import { findIncumbent, listIncumbents, type VersionRow } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 
 /** An event that an effect implies for a version of the same model, to be told in the same transaction. */
@@ -117,7 +117,7 @@ async function startValidation(
   deps: LifecycleDeps,
 ): Promise<FollowUp[]> {
   const { rules, hash } = deps.policy.rulesFor(model.name)
-  const [incumbent] = await listIncumbents(trx, model.id)
+  const incumbentVersion = await findIncumbent(trx, model.id)
   const checks = rulesOf(rules, effect.suite).map((rule) => ({ commandId: deps.newId(), rule }))
   const id = effect.validationId
   const now = deps.now()
@@ -129,7 +129,7 @@ async function startValidation(
       version: version.version,
       suite: effect.suite,
       policyHash: hash,
-      incumbentVersion: incumbent ?? null,
+      incumbentVersion,
       now,
     },
     checks,
@@ -186,7 +186,7 @@ async function openRequest(
   deps: LifecycleDeps,
 ): Promise<void> {
   const { rules, hash } = deps.policy.rulesFor(model.name)
-  const [incumbent] = await listIncumbents(trx, model.id)
+  const incumbentVersion = await findIncumbent(trx, model.id)
   const openedAt = deps.now()
   const { quorum, selfApproval, approvers, expiresMs } = rules.approval
   const expiresAt = expiresMs === null ? null : new Date(openedAt.getTime() + expiresMs)
@@ -199,7 +199,7 @@ async function openRequest(
       validationId: effect.validationId,
       digest: version.digest,
       policyHash: hash,
-      incumbentVersion: incumbent ?? null,
+      incumbentVersion,
       archiveExisting: rules.archiveExisting,
       approvers,
       traceId: by.traceId,

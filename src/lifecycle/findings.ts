@@ -15,7 +15,7 @@ import {
   saveFinding,
   type Validation,
 } from '../store/validations.ts'
-import { listIncumbents, loadVersion, saveDigest } from '../store/versions.ts'
+import { findIncumbent, loadVersion, saveDigest } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 
 /** One attempt at one check of one validation. */
@@ -106,7 +106,7 @@ async function eventOf(
   switch (status) {
     case 'passed': {
       const { rules, hash } = deps.policy.rulesFor(model.name)
-      const [incumbent = null] = await listIncumbents(trx, model.id)
+      const incumbent = await findIncumbent(trx, model.id)
       const current = validation.policy_hash === hash && validation.incumbent_version === incumbent
       return { type: 'validationPassed', validationId, gate: rules.gate, current, freshId: deps.newId() }
     }

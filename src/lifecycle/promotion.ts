@@ -5,7 +5,7 @@ import { listPending } from '../store/approvals.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import { stillHolds } from '../store/validations.ts'
-import { findVersion, listIncumbents, type VersionRef, type VersionRow } from '../store/versions.ts'
+import { findIncumbent, findVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
 import { type Answerer, type AnswerOutcome, answerRequest } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
 
@@ -41,10 +41,11 @@ export async function promote(
   if (version.stage === 'Production') return { kind: 'alreadyLive', ...about }
   if (rules.gate === 'none') {
     const archiveExisting = wish.archiveExisting ?? rules.archiveExisting
-    await advance(db, ref, { type: 'move', to: 'Production', gate: 'none', archiveExisting }, by, deps, {
-      reason: wish.reason,
-    })
-    return { kind: 'moved', ...about }
+    const event = { type: 'move', to: 'Production', gate: 'none', archiveExisting } as const
+    const outcome = await advance(db, ref, event, by, deps, { reason: wish.reason })
+    return outcome.kind === 'moved'
+      ? { kind: 'moved', ...about }
+      : { kind: 'notReady', ...about, why: `It cannot leave ${outcome.stage} now.` }
   }
   const request = (await listPending(db, version.model_id)).find((pending) => pending.version === ref.version)
   if (request !== undefined) {
@@ -58,7 +59,7 @@ export async function promote(
         }
       : outcome
   }
-  const [incumbent = null] = await listIncumbents(db, version.model_id)
+  const incumbent = await findIncumbent(db, version.model_id)
   const current = await stillHolds(db, version, { policyHash: hash, incumbent })
   const event = { type: 'requestApproval', current, freshId: deps.newId() } as const
   const outcome = await advance(db, ref, event, by, deps, { reason: wish.reason })

@@ -135,6 +135,12 @@ export async function listIncumbents(db: Kysely<Database>, modelId: number): Pro
   return rows.map((row) => row.version)
 }
 
+/** The version that a promotion would replace: of those in Production the one promoted last; null when there is none. */
+export async function findIncumbent(db: Kysely<Database>, modelId: number): Promise<number | null> {
+  const [incumbent = null] = await listIncumbents(db, modelId)
+  return incumbent
+}
+
 /** Finds a version by the model's name; undefined when there is no such model or version. */
 export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promise<VersionRow | undefined> {
   const row = await selectVersion(db, ref).executeTakeFirst()

@@ -10,6 +10,7 @@ import type { Logger } from 'pino'
 import { returnUndispatched } from '../store/abandoned-commands.ts'
 import { type Dispatched, type QueueName, takeDue, untilNextDue, wakeChannel } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
+import { type Background, startLoop } from './background.ts'
 import type { Queues } from './queues.ts'
 
 /** How long a queue may hold a command before the sweeper looks after it. */
@@ -21,9 +22,6 @@ const refusedDelayMs = 500
 // What is due may be locked by another transaction for a moment.
 const leastWaitMs = 20
 
-/** A background activity; `stop` resolves when it has ended. */
-export type Background = { stop(): Promise<void> }
-
 /** Starts dispatching. `databaseUrl` is for the connection of its own that listens. */
 export function startDispatcher(deps: {
   db: Kysely<Database>
@@ -32,29 +30,23 @@ export function startDispatcher(deps: {
   log: Logger
 }): Background {
   const { db, queues, log } = deps
-  const bell = makeBell()
-  const listener = listen(deps.databaseUrl, bell.ring, log)
-  let stopping = false
-
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      try {
-        const outcome = await dispatchDue(db, queues, log)
-        if (outcome === 'more') continue
-        if (outcome === 'refused') await sleep(refusedDelayMs)
-        else await bell.wait(Math.min(pollMs, Math.max(leastWaitMs, (await untilNextDue(db)) ?? pollMs)))
-      } catch (error) {
-        log.warn({ err: error }, 'dispatch failed; trying again')
-        await bell.wait(pollMs)
-      }
+  const turn = async (): Promise<number> => {
+    switch (await dispatchDue(db, queues, log)) {
+      case 'more':
+        return 0
+      case 'refused':
+        // Not to be woken from: every commit would try the backend that is away.
+        await sleep(refusedDelayMs)
+        return 0
+      case 'all':
+        return Math.min(pollMs, Math.max(leastWaitMs, (await untilNextDue(db)) ?? pollMs)) // P2
     }
   }
-  const running = run()
+  const loop = startLoop(turn, (error) => log.warn({ err: error }, 'dispatch failed; trying again'))
+  const listener = listen(deps.databaseUrl, loop.wake, log)
   return {
     stop: async () => {
-      stopping = true
-      bell.ring()
-      await running
+      await loop.stop()
       await listener.stop()
     },
   }
@@ -84,29 +76,6 @@ async function dispatchDue(
 function jobOf(command: Dispatched) {
   const { id, attempt, model, version } = command
   return { kind: command.kind, data: { commandId: id, attempt, model, version } }
-}
-
-/** A bell that can be rung while nobody waits: the next wait then ends at once. */
-function makeBell() {
-  let rung = false
-  let wake = () => {}
-  return {
-    ring: () => {
-      rung = true
-      wake()
-    },
-    wait: async (ms: number): Promise<void> => {
-      if (!rung)
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms)
-          wake = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-        })
-      rung = false
-    },
-  }
 }
 
 /** Keeps a connection that listens for appended commands, and makes a new one when it breaks. */

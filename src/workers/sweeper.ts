@@ -9,7 +9,8 @@ import {
 } from '../store/abandoned-commands.ts'
 import type { Dispatched, QueueName } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
-import { type Background, queueLeaseMs } from './dispatcher.ts'
+import { type Background, startLoop } from './background.ts'
+import { queueLeaseMs } from './dispatcher.ts'
 import type { Queues } from './queues.ts'
 
 const everyMs = 1_000
@@ -22,43 +23,21 @@ const keptDays = 30
  * that the queue has lost. What still waits in a queue is left there: a long queue is not a loss.
  */
 export function startSweeper(deps: { db: Kysely<Database>; queues: Queues; log: Logger }): Background {
-  let stopping = false
-  let wake = () => {}
-  const pause = () =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, everyMs)
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      try {
-        await sweep(deps.db, deps.queues, deps.log)
-      } catch (error) {
-        deps.log.warn({ err: error }, 'sweep failed; trying again')
-      }
-      if (!stopping) await pause()
-    }
+  const { db, queues, log } = deps
+  const turn = async (): Promise<number> => {
+    await sweep(db, queues, log)
+    return everyMs
   }
-  const running = run()
-  return {
-    stop: async () => {
-      stopping = true
-      wake()
-      await running
-    },
-  }
+  return startLoop(turn, (error) => log.warn({ err: error }, 'sweep failed; trying again'))
 }
 
-/** One look over the ledger; gives how many commands were put back. */
-export async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): Promise<number> {
+/** One look over the ledger. */
+async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): Promise<void> {
   const reclaimed = await reclaimAbandoned(db, batchSize)
   if (reclaimed > 0) log.warn({ commands: reclaimed }, 'took commands back from workers that are gone')
   await forgetEnded(db, keptDays, batchSize)
   const overdue = await listOverdueQueued(db, batchSize)
-  if (overdue.length === 0) return reclaimed
+  if (overdue.length === 0) return
   const held = await Promise.all(
     overdue.map((command) => queues.holds(command.queue as QueueName, asJob(command))),
   )
@@ -70,7 +49,6 @@ export async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): 
   )
   await returnUndispatched(db, lost)
   if (lost.length > 0) log.warn({ commands: lost.length }, 'took commands back that the queue had lost')
-  return reclaimed + lost.length
 }
 
 function asJob(command: Dispatched) {

@@ -19,7 +19,7 @@ import {
 } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { within } from '../within.ts'
-import type { Background } from './dispatcher.ts'
+import type { Background } from './background.ts'
 import type { Consumer, JobData, Processor, Queues } from './queues.ts'
 
 /** How an attempt ended. For `done` the processor has ended the command in its own transaction. */
@@ -139,9 +139,8 @@ async function settle(deps: WorkerDeps, command: ClaimedCommand, ended: Ended, l
 
 async function beat(deps: WorkerDeps, attempt: Attempt, controller: AbortController): Promise<void> {
   try {
-    if (!(await renewLease(deps.db, attempt, leaseMs)))
-      // W2
-      controller.abort(new LostLeaseError('the lease was lost'))
+    const isHeld = await renewLease(deps.db, attempt, leaseMs)
+    if (!isHeld) controller.abort(new LostLeaseError('the lease was lost')) // W2
   } catch (error) {
     deps.log.warn({ err: error }, 'could not prolong a lease')
   }

@@ -18,8 +18,8 @@ export const withoutFence: Edit[] = [
   },
   {
     file: 'workers/workers.ts',
-    from: 'if (!(await renewLease(deps.db, attempt, leaseMs)))',
-    to: 'if (false)',
+    from: 'const isHeld = await renewLease(deps.db, attempt, leaseMs)',
+    to: 'const isHeld = true',
   },
 ]
 
@@ -56,8 +56,8 @@ export const withQueueInTheRequest: Edit[] = [
 export const withMortalDispatcher: Edit[] = [
   {
     file: 'workers/dispatcher.ts',
-    from: "log.warn({ err: error }, 'dispatch failed; trying again')",
-    to: 'return',
+    from: 'startLoop(turn,',
+    to: 'startLoop(() => turn().catch(() => new Promise(() => {})),',
   },
 ]
 

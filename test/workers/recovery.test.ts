@@ -11,7 +11,8 @@ import {
   type NewCommand,
   takeDue,
 } from '../../src/store/commands.ts'
-import { type Background, startDispatcher } from '../../src/workers/dispatcher.ts'
+import type { Background } from '../../src/workers/background.ts'
+import { startDispatcher } from '../../src/workers/dispatcher.ts'
 import { startSweeper } from '../../src/workers/sweeper.ts'
 import { type CommandRunner, startWorkers } from '../../src/workers/workers.ts'
 import { backends, openTestQueues } from '../helpers/backends.ts'
