@@ -24,7 +24,7 @@ export async function ensureModel(trx: Transaction<Database>, name: string, now:
   await trx
     .insertInto('registered_model')
     .values({ name, created_at: now, updated_at: now })
-    .onConflict((conflict) => conflict.column('name').doNothing())
+    .onConflict((conflict) => conflict.column('name').where('deleted_at', 'is', null).doNothing())
     .execute()
   return lockModel(trx, name)
 }

@@ -28,6 +28,8 @@ export type RegisteredModelTable = {
   last_hash: Generated<string>
   created_at: Timestamp
   updated_at: Timestamp
+  /** Set on what is out of sight: see the views in `0002-registry.ts`. */
+  deleted_at: ColumnType<Date | null, Date | undefined, Date>
 }
 
 export type ModelVersionTable = {
@@ -48,11 +50,22 @@ export type ModelVersionTable = {
   /** Who registered it: a principal's name, or `webhook:<source>`. */
   registered_by: string
   trace_id: string
+  /** Where the run can be looked at, as its registrar says. */
+  run_link: string | null
+  /** Where to load it from, when that is not its source: a `models:/` source names another version. */
+  download_uri: string | null
   created_at: Timestamp
   updated_at: Timestamp
+  /** Set on what is out of sight: see the views in `0002-registry.ts`. */
+  deleted_at: ColumnType<Date | null, Date | undefined, Date>
 }
 
 export type ModelVersionTagTable = { model_id: number; version: number; key: string; value: string }
+
+export type RegisteredModelTagTable = { model_id: number; key: string; value: string }
+
+/** A name for one version of a model; moves, unlike the version. */
+export type RegisteredModelAliasTable = { model_id: number; alias: string; version: number }
 
 /** The history: insert-only, hash-chained per model (V2). */
 export type EventTable = {
@@ -192,8 +205,13 @@ export type SessionTable = {
 }
 
 export type Database = {
+  /** A view of what is not deleted, as all but deletion sees it; likewise `model_version`. */
   registered_model: RegisteredModelTable
+  every_registered_model: RegisteredModelTable
   model_version: ModelVersionTable
+  every_model_version: ModelVersionTable
+  registered_model_tag: RegisteredModelTagTable
+  registered_model_alias: RegisteredModelAliasTable
   model_version_tag: ModelVersionTagTable
   event: EventTable
   command: CommandTable

@@ -44,6 +44,8 @@ export async function insertVersion(
     exclusive: false,
     source: version.source,
     run_id: version.runId,
+    run_link: null,
+    download_uri: null,
     digest: version.digest,
     description: version.description,
     author: version.author,
@@ -63,7 +65,7 @@ export async function insertVersion(
     value,
   }))
   if (tags.length > 0) await trx.insertInto('model_version_tag').values(tags).execute()
-  return { ...row, metrics: version.metrics, lifecycle }
+  return { ...row, metrics: version.metrics, lifecycle, deleted_at: null }
 }
 
 /** Loads a version of a locked model. Throws NotFoundError when there is none. */

@@ -1,5 +1,6 @@
 import type { Migration } from 'kysely/migration'
 import { initial } from './0001-initial.ts'
+import { registry } from './0002-registry.ts'
 
 /** All migrations by name, applied in the order of their names. */
-export const migrations: Record<string, Migration> = { '0001-initial': initial }
+export const migrations: Record<string, Migration> = { '0001-initial': initial, '0002-registry': registry }
