@@ -12,14 +12,14 @@ export type LockedModel = { id: number; name: string; nextVersion: number; lastS
 
 /** Locks a registered model until the transaction ends. Throws NotFoundError when there is none. */
 export async function lockModel(trx: Transaction<Database>, name: string): Promise<LockedModel> {
-  const model = await lockExisting(trx, name)
+  const model = await lockIfExists(trx, name)
   if (model === undefined) throw new NotFoundError(`There is no registered model named "${name}".`)
   return model
 }
 
 /** Makes sure that a registered model exists, and locks it until the transaction ends. */
 export async function ensureModel(trx: Transaction<Database>, name: string, now: Date): Promise<LockedModel> {
-  const existing = await lockExisting(trx, name)
+  const existing = await lockIfExists(trx, name)
   if (existing !== undefined) return existing
   await trx
     .insertInto('registered_model')
@@ -37,7 +37,8 @@ export function findModel(
   return db.selectFrom('registered_model').selectAll().where('name', '=', name).executeTakeFirst()
 }
 
-function lockExisting(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
+/** {@link lockModel}; undefined when there is none. */
+export function lockIfExists(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
   return trx
     .selectFrom('registered_model')
     .select(['id', 'name', 'next_version as nextVersion', 'last_seq as lastSeq', 'last_hash as lastHash'])
