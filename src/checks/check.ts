@@ -4,6 +4,7 @@
 import type { Finding } from '../policy/finding.ts'
 import type { CheckRule } from '../policy/policy.ts'
 import { checkArtifact } from './artifact.ts'
+import { checkDocumented } from './documented.ts'
 import { checkIncumbent } from './incumbent.ts'
 import { checkMetrics } from './metrics.ts'
 import { checkSmoke } from './smoke.ts'
@@ -18,6 +19,7 @@ const checks: { [K in Kind]: Check<Extract<CheckRule, { kind: K }>> } = {
   smoke: checkSmoke,
   metrics: checkMetrics,
   incumbent: checkIncumbent,
+  documented: checkDocumented,
 }
 
 /**

@@ -10,6 +10,8 @@ export type CheckSubject = {
   digest: string | null
   metrics: Record<string, number>
   tags: Record<string, string>
+  description: string | null
+  runId: string | null
 }
 
 /** What a check may use. */

@@ -4,47 +4,89 @@ import type { Database } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { lockModel } from '../store/models.ts'
 import { loadVersion, type VersionRef } from '../store/versions.ts'
+import type { Answerer } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
-import type { Withheld } from './transition.ts'
+import { transitionStage, type Withheld } from './transition.ts'
 
-export type AliasOutcome = { kind: 'set' } | { kind: 'removed' } | Withheld
+export type AliasOutcome = { kind: 'done' } | Withheld
 
-/** Has an alias name a version, whichever it named before. Throws NotFoundError. */
-export function setAlias(
+/**
+ * Has an alias name a version, whichever it named before. A protected alias names what is in Production: asked for on
+ * another version, it is a wish for that version's promotion, and given once that is done. Throws NotFoundError.
+ */
+export async function setAlias(
+  db: Kysely<Database>,
+  ref: VersionRef,
+  alias: string,
+  from: Answerer,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<AliasOutcome> {
+  const given = await giveAlias(db, ref, alias, by, deps)
+  if (given) return { kind: 'done' }
+  const promoted = await transitionStage(
+    db,
+    ref,
+    { to: 'Production', archiveExisting: false },
+    from,
+    by,
+    deps,
+  )
+  if (promoted.kind !== 'moved') return promoted
+  if (await giveAlias(db, ref, alias, by, deps)) return { kind: 'done' }
+  return { kind: 'refused', why: `Version ${ref.version} has left Production in the meantime.` }
+}
+
+/** False, and nothing has changed: the alias is protected, and the version is not in Production. */
+function giveAlias(
   db: Kysely<Database>,
   ref: VersionRef,
   alias: string,
   by: Actor,
   deps: LifecycleDeps,
-): Promise<AliasOutcome> {
-  return db.transaction().execute(async (trx): Promise<AliasOutcome> => {
+): Promise<boolean> {
+  return db.transaction().execute(async (trx): Promise<boolean> => {
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
+    if (isProtected(ref.name, alias, deps) && version.stage !== 'Production') return false
     const before = await findAlias(trx, model, alias)
     await saveAlias(trx, model, alias, ref.version)
     const entry = { version: ref.version, type: 'aliasSet', from: version, to: version } as const
     const detail = { alias, before }
     await recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now())
-    return { kind: 'set' }
+    return true
   })
 }
 
-/** Takes an alias away. *Idempotent.* Throws NotFoundError when there is no such model. */
+/** Takes an alias away; a protected one only an approver may take. *Idempotent.* Throws NotFoundError when there is no such model. */
 export function removeAlias(
   db: Kysely<Database>,
   name: string,
   alias: string,
+  from: Answerer,
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<AliasOutcome> {
   return db.transaction().execute(async (trx): Promise<AliasOutcome> => {
     const model = await lockModel(trx, name)
     const before = await findAlias(trx, model, alias)
-    if (before === null) return { kind: 'removed' }
+    if (before === null) return { kind: 'done' }
+    if (isProtected(name, alias, deps) && !from.mayApprove)
+      return {
+        kind: 'forbidden',
+        why: `The alias "${alias}" is protected; only an approver may take it away.`,
+      }
     const version = await loadVersion(trx, model, before)
     await deleteAlias(trx, model, alias)
     const entry = { version: before, type: 'aliasRemoved', from: version, to: version } as const
     await recordEvent(trx, model, { ...entry, detail: { alias }, unnoticed: true }, by, deps.now())
-    return { kind: 'removed' }
+    return { kind: 'done' }
   })
+}
+
+// Whatever its case: two aliases that differ in that alone would be taken for each other.
+function isProtected(model: string, alias: string, deps: LifecycleDeps): boolean {
+  const { gate, protectedAliases } = deps.policy.rulesFor(model).rules
+  const wanted = alias.toLowerCase()
+  return gate !== 'none' && protectedAliases.some((name) => name.toLowerCase() === wanted)
 }

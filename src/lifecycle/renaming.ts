@@ -12,7 +12,10 @@ export type RenameOutcome =
   | { kind: 'taken' }
   | Withheld
 
-/** Gives a model another name; its versions, tags, aliases and history stay with it. Throws NotFoundError. */
+/**
+ * Gives a model another name; its versions, tags, aliases and history stay with it. A name that stands under other
+ * rules is refused once there are versions, for they would be where those rules never let them (V3). Throws NotFoundError.
+ */
 export async function renameModel(
   db: Kysely<Database>,
   name: string,
@@ -24,6 +27,11 @@ export async function renameModel(
   try {
     return await db.transaction().execute(async (trx): Promise<RenameOutcome> => {
       const model = await lockModel(trx, name)
+      if (model.nextVersion > 1 && !haveSameRules(name, newName, deps))
+        return {
+          kind: 'refused',
+          why: `The policy has other rules for "${newName}" than for "${name}"; copy the versions there instead, so that they are checked by those.`,
+        }
       await saveModelName(trx, model, newName, now)
       const detail = { from: name, to: newName }
       await recordEvent(
@@ -39,4 +47,10 @@ export async function renameModel(
     if (violates(error, modelNameIndex)) return { kind: 'taken' }
     throw error
   }
+}
+
+function haveSameRules(one: string, other: string, { policy }: LifecycleDeps): boolean {
+  const [here, there] = [policy.rulesFor(one), policy.rulesFor(other)]
+  const isProtected = new Set(here.rules.protectedAliases)
+  return here.hash === there.hash && there.rules.protectedAliases.every((alias) => isProtected.has(alias))
 }

@@ -189,6 +189,7 @@ export const modelVersionMachine = machine.createMachine({
   states: {
     None: {
       initial: 'validating',
+      on: { archive: { target: '#modelVersion.Archived.retired', actions: 'abandonWork' } },
       states: {
         validating: {
           on: {
@@ -310,6 +311,7 @@ export const modelVersionMachine = machine.createMachine({
       states: {
         retired: {
           on: {
+            ...mayValidate.on,
             restore: { guard: 'wasValidated', target: '#modelVersion.Staging.ready' },
             rollback: {
               guard: { type: 'mayRollBack', params: ({ event }) => event },

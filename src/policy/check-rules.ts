@@ -79,6 +79,21 @@ const incumbent = strict({
   return { kind: 'incumbent', data, target, metric, direction, require, by, timeoutMs: timeout }
 })
 
+const documented = strict({
+  description: z.boolean().prefault(false),
+  run: z.boolean().prefault(false),
+  dataset: z.boolean().prefault(false),
+  tags: z.array(z.string().min(1, 'must be the key of a tag')).prefault([]),
+  timeout,
+}).transform((body, context): CheckRule => {
+  const { timeout, ...wanted } = body
+  if (wanted.description || wanted.run || wanted.dataset || wanted.tags.length > 0)
+    return { kind: 'documented', ...wanted, timeoutMs: timeout }
+  const message = 'needs something to require, as in documented: { description: true, dataset: true }'
+  context.issues.push({ code: 'custom', message, input: body })
+  return z.NEVER
+})
+
 // `- artifact:` and `- artifact` say the same as `- artifact: {}`.
 const body = <T extends z.ZodType>(schema: T) => z.preprocess((value) => value ?? {}, schema).optional()
 
@@ -90,10 +105,11 @@ export const checkRule = z.preprocess(
     smoke: body(smoke),
     metrics: body(metrics),
     incumbent: body(incumbent),
+    documented: body(documented),
   }).transform((entry, context): CheckRule => {
     const [rule, ...others] = Object.values(entry)
     if (rule !== undefined && others.length === 0) return rule
-    const message = 'must be one check: artifact, smoke, metrics or incumbent'
+    const message = 'must be one check: artifact, smoke, metrics, incumbent or documented'
     context.issues.push({ code: 'custom', message, input: entry })
     return z.NEVER
   }),

@@ -37,7 +37,17 @@ export type IncumbentCheck = Bounded & {
   by: { absolute: number } | { relative: number }
 }
 
-export type CheckRule = ArtifactCheck | SmokeCheck | MetricsCheck | IncumbentCheck
+/** What must be said about a version when it is registered: what it is, where it comes from, what it was trained on. */
+export type DocumentedCheck = Bounded & {
+  kind: 'documented'
+  description: boolean
+  run: boolean
+  dataset: boolean
+  /** Keys of tags that must be there and not be empty. */
+  tags: string[]
+}
+
+export type CheckRule = ArtifactCheck | SmokeCheck | MetricsCheck | IncumbentCheck | DocumentedCheck
 
 /** Who decides on Production and until when. */
 export type ApprovalRules = {
@@ -59,6 +69,8 @@ export type Rules = {
   test: CheckRule[]
   approval: ApprovalRules
   archiveExisting: boolean
+  /** Aliases that behind a gate only a version in Production may have. */
+  protectedAliases: string[]
 }
 
 /** One person under their canonical name, and what else they are known by. */

@@ -13,6 +13,7 @@ export const builtInRules: Rules = {
   test: [{ kind: 'artifact', timeoutMs: 60_000 }],
   approval: { approvers: null, quorum: 1, expiresMs: 7 * dayMs, selfApproval: false },
   archiveExisting: true,
+  protectedAliases: [],
 }
 
 /** Rules with what a section says put over them: key by key, and inside `approval` key by key again. *Pure.* */
@@ -23,6 +24,7 @@ export function overlayRules(base: Rules, written: WrittenRules, people: Person[
     test: written.test ?? base.test,
     approval: overlayApproval(base.approval, written.approval ?? {}, people),
     archiveExisting: written.archive_existing ?? base.archiveExisting,
+    protectedAliases: written.protected_aliases ?? base.protectedAliases,
   }
 }
 
@@ -53,7 +55,10 @@ export function sealRules(rules: Rules, baseDir: string): ModelPolicy {
   }
 }
 
-/** `sha256:<hex>` over the canonical JSON of rules, whatever the order of their keys. *Pure.* */
-export function policyHash(rules: Rules): string {
-  return sha256(canonicalJson(rules))
+/**
+ * `sha256:<hex>` over the canonical JSON of rules, whatever the order of their keys; without those about aliases, which
+ * have no part in what is checked or who decides. *Pure.*
+ */
+export function policyHash({ protectedAliases: _, ...pinned }: Rules): string {
+  return sha256(canonicalJson(pinned))
 }

@@ -20,6 +20,9 @@ const ownName = name.refine(
   'must not begin with "slack:"; a Slack user id belongs to the key slack of a person',
 )
 
+/** An alias as MLflow allows it. */
+const alias = z.string().regex(/^[\w-]{1,255}$/, 'must be an alias: letters, digits, "_" and "-"')
+
 const approver = name.refine((text) => {
   const id = slackIdIn(text)
   return id === null || slackId.test(id)
@@ -71,6 +74,7 @@ export const rulesSection = strict({
   test: z.array(checkRule).optional(),
   approval: approval.optional(),
   archive_existing: z.boolean().optional(),
+  protected_aliases: z.array(alias).max(100, 'must list at most 100 aliases').optional(),
 })
 
 /** One section of rules as it is written, before anything is filled in. */

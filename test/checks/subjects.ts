@@ -24,7 +24,8 @@ export function published(folder: string, version: number) {
 
 /** A version to check, with whatever the test is about. */
 export function subject(source: string, about: Partial<CheckSubject> = {}): CheckSubject {
-  return { name: 'm', version: 2, source, digest: null, metrics: {}, tags: {}, ...about }
+  const said = { metrics: {}, tags: {}, description: null, runId: null }
+  return { name: 'm', version: 2, source, digest: null, ...said, ...about }
 }
 
 /** An environment that reads from the fixtures and the examples, or from the roots given. */

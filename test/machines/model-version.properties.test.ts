@@ -106,10 +106,10 @@ const properties: Property[] = [
       return event.type === 'move' || stageOf(before) === stageOf(after) || drawn.includes(way)
     },
     broken: {
-      'archives what was rejected': (lifecycle, event) => {
+      'skips Staging': (lifecycle, event) => {
         const decision = decide(lifecycle, event)
-        if (decision.kind === 'refused' || event.type !== 'validationFailed') return decision
-        return { ...decision, next: { ...decision.next, value: { Archived: 'retired' } } }
+        if (decision.kind === 'refused' || event.type !== 'validationPassed') return decision
+        return { ...decision, next: { ...decision.next, value: { Production: 'live' } } }
       },
     },
   },
@@ -131,8 +131,10 @@ const properties: Property[] = [
 const drawn = [
   'None -> Staging',
   'Staging -> Production',
+  'None -> Archived',
   'Staging -> Archived',
   'Production -> Archived',
+  'Archived -> None',
   'Archived -> Staging',
   'Archived -> Production',
 ]

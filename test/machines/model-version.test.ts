@@ -141,10 +141,8 @@ const moves = (...abandoned: ModelVersionEffect[]): Row => ({
   'move to Production, beside the incumbent': to('Production.live', abandoned, { served: true }),
   'move to Archived': to('Archived.retired', abandoned),
 })
-const mayValidate: Row = {
-  revalidate: to('None.validating', [starts('validate')], { validated: false }),
-  ...moves(),
-}
+const revalidates: Row = { revalidate: to('None.validating', [starts('validate')], { validated: false }) }
+const mayValidate: Row = { ...revalidates, archive: to('Archived.retired'), ...moves() }
 const tests: Row = {
   validationPassed: to('Staging.awaitingApproval', [asks], { validated: true }),
   'validationPassed, outdated': to('Staging.testing', [starts('all')], { validated: false }),
@@ -173,6 +171,7 @@ const mayAsk: Row = {
 const mustValidateFirst: Row = { ...mayAsk, requestApproval: to('Staging.testing', [starts('all')]) }
 const rollsBack: Row = { rollback: to('Production.live', [archives]) }
 const restores: Row = { restore: to('Staging.ready') }
+const retired = (more: Row): Row => ({ ...revalidates, ...more, ...moves() })
 
 /** All that is accepted; what is not here must be refused. */
 const accepted: Record<string, Row> = {
@@ -182,6 +181,7 @@ const accepted: Record<string, Row> = {
     'validationPassed, no gate': to('Staging.ready', [], { validated: true }),
     validationFailed: to('None.rejected'),
     validationGaveUp: to('None.stuck'),
+    archive: to('Archived.retired', [cancels]),
     ...moves(cancels),
   },
   'None.rejected': mayValidate,
@@ -204,10 +204,10 @@ const accepted: Record<string, Row> = {
   'Staging.stuck': mayAsk,
   'Staging.stuck, not validated': mustValidateFirst,
   'Production.live': { superseded: to('Archived.retired'), archive: to('Archived.retired'), ...moves() },
-  'Archived.retired': { ...restores, ...moves() },
-  'Archived.retired, not validated': moves(),
-  'Archived.retired, has served': { ...restores, ...rollsBack, ...moves() },
-  'Archived.retired, has served, not validated': { ...rollsBack, ...moves() },
+  'Archived.retired': retired(restores),
+  'Archived.retired, not validated': retired({}),
+  'Archived.retired, has served': retired({ ...restores, ...rollsBack }),
+  'Archived.retired, has served, not validated': retired(rollsBack),
 }
 
 function lifecycleIn(situation: string, context: ModelVersionContext): Lifecycle {

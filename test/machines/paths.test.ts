@@ -16,10 +16,10 @@ type Snapshot = SnapshotFrom<typeof modelVersionMachine>
 
 /** The stages that may follow a stage where the policy has a gate. */
 const followers: Record<Stage, readonly Stage[]> = {
-  None: ['Staging'],
+  None: ['Staging', 'Archived'],
   Staging: ['Production', 'Archived'],
   Production: ['Archived'],
-  Archived: ['Staging', 'Production'],
+  Archived: ['None', 'Staging', 'Production'],
 }
 
 function gatedEvents({ context }: Snapshot): ModelVersionEvent[] {

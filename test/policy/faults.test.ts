@@ -57,10 +57,13 @@ const shape: Case[] = [
 const checks: Case[] = [
   inChecks('smoek: {}', '3:5 unknown key "smoek" under validate; did you mean "smoke"?'),
   inChecks('artefact', '3:5 unknown key "artefact" under validate; did you mean "artifact"?'),
-  inChecks('{}', '3:5 an entry of validate must be one check: artifact, smoke, metrics or incumbent'),
+  inChecks(
+    '{}',
+    '3:5 an entry of validate must be one check: artifact, smoke, metrics, incumbent or documented',
+  ),
   inChecks(
     '{ artifact: {}, smoke: {} }',
-    '3:5 an entry of validate must be one check: artifact, smoke, metrics or incumbent',
+    '3:5 an entry of validate must be one check: artifact, smoke, metrics, incumbent or documented',
   ),
   inChecks('7', '3:5 an entry of validate must be a mapping'),
   inChecks('artifact: { timout: 3s }', '3:17 unknown key "timout" under artifact; did you mean "timeout"?'),
@@ -105,6 +108,10 @@ const checks: Case[] = [
   inChecks(
     'incumbent: { data: a, target: b, metric: mae, max_loss: 0, min_gain: 0 }',
     '3:16 incumbent needs either max_loss or min_gain',
+  ),
+  inChecks(
+    'documented: {}',
+    '3:17 documented needs something to require, as in documented: { description: true, dataset: true }',
   ),
   inChecks('incumbent: { data: a, target: b, metric: mae, max_loss: -1 }', `3:61 max_loss ${amount}`),
   inChecks('incumbent: { data: a, target: b, metric: mae, min_gain: -1% }', `3:61 min_gain ${amount}`),

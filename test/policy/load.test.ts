@@ -15,6 +15,7 @@ const builtIn = {
   test: [artifact],
   approval: { approvers: null, quorum: 1, expiresMs: 7 * 86_400_000, selfApproval: false },
   archiveExisting: true,
+  protectedAliases: [],
 }
 
 test.each(['', '\n', '# nothing but a comment\n', '---\n', '{}', '\ufeff{}'])(
@@ -41,9 +42,11 @@ defaults:
     - smoke: { data: holdout.csv, target: Sales, p95: 0.5ms, timeout: 30s }
     - metrics: { rmspe: { max: 0.25 }, r2: { min: -1, max: 1 }, timeout: 1s }
     - incumbent: { data: ../data/h.csv, target: Sales, metric: rmspe, max_loss: 0.5% }
+    - documented: { description: true, dataset: true, tags: [team], timeout: 2s }
   test: [smoke, incumbent: { data: /abs/h.csv, target: y, metric: r2, min_gain: 0.001, timeout: 2m }]
   approval: { approvers: [alice, slack:U0BOB], quorum: 2, expires: 72h, self_approval: allowed }
   archive_existing: false
+  protected_aliases: [champion, blue-1]
 `)
   expect(policy.people).toEqual([
     { name: 'alice', slack: 'U0ALICE', aliases: ['alice@example.com'] },
@@ -65,6 +68,14 @@ defaults:
         by: { relative: 0.005 },
         timeoutMs: 60_000,
       },
+      {
+        kind: 'documented',
+        description: true,
+        run: false,
+        dataset: true,
+        tags: ['team'],
+        timeoutMs: 2000,
+      },
     ],
     test: [
       { kind: 'smoke', data: null, target: null, p95Ms: null, timeoutMs: 60_000 },
@@ -81,6 +92,7 @@ defaults:
     ],
     approval: { approvers: ['alice', 'slack:U0BOB'], quorum: 2, expiresMs: 259_200_000, selfApproval: true },
     archiveExisting: false,
+    protectedAliases: ['champion', 'blue-1'],
   })
 })
 
