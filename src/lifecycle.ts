@@ -88,7 +88,10 @@ export async function registerIn(
     if (existing !== undefined) return alreadyThere(model, existing, registration)
   }
   model.nextVersion = Math.max(model.nextVersion, number + 1) // V11
-  const { next, effects } = beginLifecycle(deps.newId())
+  const { gate, validate } = deps.policy.rulesFor(model.name).rules
+  // As in MLflow: what nobody checks and nobody is asked about stays where it is until somebody moves it.
+  const isLeftAlone = gate === 'none' && validate.length === 0
+  const { next, effects } = beginLifecycle(isLeftAlone ? null : deps.newId())
   const { tags, ...facts } = registration
   const version = newVersion(
     model,

@@ -21,10 +21,16 @@ export type Decision =
   | { kind: 'moved'; next: Lifecycle; effects: ModelVersionEffect[] }
   | { kind: 'refused'; state: string }
 
-/** A lifecycle's first state, and the effects of being registered. *Pure.* */
-export function beginLifecycle(freshId: string): { next: Lifecycle; effects: ModelVersionEffect[] } {
+/**
+ * A lifecycle's first state, and the effects of being registered: the validation `freshId` begins, or with null, where
+ * there is nothing to validate and nobody to ask, none does. *Pure.*
+ */
+export function beginLifecycle(freshId: string | null): { next: Lifecycle; effects: ModelVersionEffect[] } {
   const [snapshot, actions] = initialTransition(modelVersionMachine, { freshId })
-  return { next: { value: snapshot.value, context: snapshot.context }, effects: effectsIn(actions) }
+  const { context } = snapshot
+  if (freshId !== null) return { next: { value: snapshot.value, context }, effects: effectsIn(actions) }
+  const { value } = modelVersionMachine.resolveState({ value: { None: 'idle' }, context })
+  return { next: { value, context }, effects: [] }
 }
 
 /** Tells one event to a stored lifecycle. *Pure.* Throws when the stored state is unknown to the machine. */

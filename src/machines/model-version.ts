@@ -67,7 +67,8 @@ const machine = setup({
     context: {} as ModelVersionContext,
     events: {} as ModelVersionEvent,
     emitted: {} as ModelVersionEffect,
-    input: {} as Fresh,
+    /** The id of the validation to begin with; null where there is nothing to validate and nobody to ask. */
+    input: {} as { freshId: string | null },
   },
   guards: {
     isOpenValidation: ({ context }, of: { validationId: string }) => context.validationId === of.validationId,

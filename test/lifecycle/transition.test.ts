@@ -59,6 +59,14 @@ async function registered(name: string): Promise<number> {
 }
 
 describe('without a gate', () => {
+  it('and without checks, a version stays in None until somebody moves it, as in MLflow', async () => {
+    const free = lifecycleDeps(policyOf('defaults: { gate: none, validate: [] }'))
+    const outcome = await register(test.db, registration('m'), actor('ci'), free)
+    expect(outcome).toMatchObject({ stage: 'None', state: 'idle' })
+    await runChecks(test.db, free)
+    expect(await standingOf('m', 1)).toBe('None.idle')
+  })
+
   it('any stage follows any other, and each move stands in the history', async () => {
     const version = await registered('free-a')
     for (const from of ['None', 'Staging', 'Production', 'Archived'] as const)

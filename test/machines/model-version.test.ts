@@ -257,6 +257,10 @@ describe('the table of a model version', () => {
 })
 
 describe('a lifecycle', () => {
+  it('begins at rest where there is nothing to validate and nobody to ask', () => {
+    expect(beginLifecycle(null)).toEqual({ next: { value: { None: 'idle' }, context: nothing }, effects: [] })
+  })
+
   it('begins in None by starting the checks before Staging under the id it was given', () => {
     expect(beginLifecycle('first')).toEqual({
       next: { value: { None: 'validating' }, context: { ...nothing, validationId: 'first' } },
