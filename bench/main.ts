@@ -11,7 +11,15 @@ import { startEmbeddedPostgres } from '../src/store/embedded.ts'
 import { type LatencySize, measureLatency } from './latency.ts'
 import { describeMachine, readRedisVersion } from './machine.ts'
 import { memoryOf, startRedis } from './processes.ts'
-import { type Figures, missedTargets, type Report, renderMarkdown, renderText } from './report.ts'
+import { measureRegistry, type RegistryFigures, type RegistrySize } from './registry.ts'
+import {
+  type Figures,
+  missedTargets,
+  type Report,
+  renderMarkdown,
+  renderRegistry,
+  renderText,
+} from './report.ts'
 import { openSender } from './sender.ts'
 import { concurrency, openStage } from './stage.ts'
 import { measureThroughput, type ThroughputSize } from './throughput.ts'
@@ -21,18 +29,21 @@ const page = join(root, 'docs/performance.md')
 const limitMs = 10 * 60_000
 const restMs = 2_000
 
-type Size = { latency: LatencySize; throughput: ThroughputSize }
+type Size = { latency: LatencySize; throughput: ThroughputSize; registry: RegistrySize }
 
 const full: Size = {
   latency: { warmUp: 50, webhooks: 300, clicks: 150 },
   throughput: { rounds: 5, warmUp: 1_500, registrations: 1_000, bareCommits: 5_000, bareJobs: 5_000 },
+  registry: { rounds: 3, reads: 1_000, creates: 500, small: 1_000, large: 100_000 },
 }
 const quick: Size = {
   latency: { warmUp: 20, webhooks: 40, clicks: 20 },
   throughput: { rounds: 1, warmUp: 200, registrations: 500, bareCommits: 2_000, bareJobs: 2_000 },
+  registry: { rounds: 1, reads: 500, creates: 100, small: 1_000, large: 100_000 },
 }
 
 const usage = `npm run bench -- [--quick] [--json] [--write]
+  MLFLOW_URL  a running MLflow server whose registry is put under the same load, such as http://127.0.0.1:5000
   --quick   a tenth of the samples, for a first look
   --json    print one line of JSON and nothing else
   --write   write the table into docs/performance.md`
@@ -47,7 +58,14 @@ async function main(): Promise<void> {
   const report = await run(wish.quick ? quick : full, say)
   console.log(wish.json ? JSON.stringify(report) : `\n${renderText(report)}`)
   for (const missed of missedTargets(report)) say(`missed: ${missed}`)
-  if (wish.write) writeFileSync(page, embed(readFileSync(page, 'utf8'), { figures: renderMarkdown(report) }))
+  if (wish.write)
+    writeFileSync(
+      page,
+      embed(readFileSync(page, 'utf8'), {
+        figures: renderMarkdown(report),
+        registry: renderRegistry(report),
+      }),
+    )
 }
 
 async function run(size: Size, say: (line: string) => void): Promise<Report> {
@@ -96,7 +114,29 @@ async function measureAll(
     }
     figures.push(await measureBackend(given, size, say, onClose))
   }
-  return { circumstances, figures }
+  say('The registry …')
+  const given = { postgresUrl: postgres.url, redisUrl: redis?.url ?? null, redisPid: redis?.pid ?? null, dir }
+  const registry = await timeRegistry(given, size.registry, onClose)
+  return { circumstances, figures, registry }
+}
+
+async function timeRegistry(
+  given: { postgresUrl: string; redisUrl: string | null; redisPid: number | null; dir: string },
+  size: RegistrySize,
+  onClose: (closer: () => Promise<unknown>) => void,
+): Promise<RegistryFigures[]> {
+  const sender = openSender(1)
+  const stage = await openStage({ ...given, name: 'on_registry' }, sender)
+  const close = once(async () => {
+    sender.close()
+    await stage.close()
+  })
+  onClose(close)
+  const headers = { authorization: `Bearer ${stage.token}` }
+  const mlflowUrl = process.env.MLFLOW_URL?.replace(/\/+$/, '') ?? null
+  const figures = await measureRegistry({ url: stage.url, headers, db: stage.db }, mlflowUrl, size)
+  await close()
+  return figures
 }
 
 async function measureBackend(

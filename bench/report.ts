@@ -1,5 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Circumstances } from './machine.ts'
+import { type Operation, operations, type RegistryFigures } from './registry.ts'
 import type { Spread } from './statistics.ts'
 import type { Round } from './throughput.ts'
 
@@ -14,7 +15,12 @@ export type Figures = {
 }
 
 /** A whole run. Without a Redis there are only the figures on PostgreSQL. */
-export type Report = { circumstances: Circumstances & { redis: string | null }; figures: Figures[] }
+export type Report = {
+  circumstances: Circumstances & { redis: string | null }
+  figures: Figures[]
+  /** Greenroom with few versions and with many, then MLflow when one was there. */
+  registry: RegistryFigures[]
+}
 
 type Row = {
   label: string
@@ -102,7 +108,7 @@ export function renderText(report: Report): string {
   const lines = table.map((cells) =>
     cells.map((cell, column) => pad(cell, widths[column] ?? 0, column > 0)).join('  '),
   )
-  return [...describeRun(report), '', ...lines].join('\n')
+  return [...describeRun(report), '', ...lines, '', renderRegistry(report)].join('\n')
 }
 
 /** The report for `docs/performance.md`. *Pure.* */
@@ -113,6 +119,41 @@ export function renderMarkdown(report: Report): string {
   return [...describeRun(report).map((fact) => `- ${fact}`), '', ...[head, rule, ...body].map(line)].join(
     '\n',
   )
+}
+
+const labels: Record<Operation, string> = {
+  getVersion: 'Get a version',
+  latestByStage: 'Latest by stage',
+  searchByTag: 'Search by tag',
+  createVersion: 'Create a version',
+}
+
+/** The registry's figures as a Markdown table. *Pure.* */
+export function renderRegistry({ registry }: Report): string {
+  const [small, large, mlflow] = registry
+  if (small === undefined || large === undefined) return ''
+  const head = ['', ...registry.map(({ name, versions }) => `${name}, ${versions} versions`)]
+  const compared = ['many to few', ...(mlflow === undefined ? [] : ['to MLflow', 'to reach'])]
+  const body = operations.map((operation) => {
+    const [few, many] = [small.paces[operation], large.paces[operation]]
+    const cells = registry.map(({ paces }) => {
+      const { perSecond: rate, latency } = paces[operation]
+      return `${perSecond(rate)} (${ms(latency.p50)}, ${ms(latency.p99)})`
+    })
+    const slower = `${(few.perSecond / many.perSecond).toFixed(2)} times slower`
+    const target = operation === 'createVersion' ? 10 : 40
+    const beside = mlflow && `${(few.perSecond / mlflow.paces[operation].perSecond).toFixed(0)} times faster`
+    return [
+      labels[operation],
+      ...cells,
+      slower,
+      ...(beside === undefined ? [] : [beside, `≥ ${target} times`]),
+    ]
+  })
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
+  const titles = [...head, ...compared]
+  const rule = titles.map((_, column) => (column === 0 ? '---' : '---:'))
+  return [titles, rule, ...body].map(line).join('\n')
 }
 
 /** The targets that the figures on Redis miss, each in a line. *Pure.* */

@@ -10,6 +10,8 @@ import type { Sender } from './sender.ts'
 /** Everything that the measurements of one backend use. `close` ends it, in reverse order. */
 export type Stage = {
   url: string
+  /** With every right. */
+  token: string
   serve: Child
   work: Child
   /** Null: the queues are on PostgreSQL. */
@@ -47,6 +49,7 @@ export async function openStage(
       signingSecret: randomBytes(16).toString('hex'),
       botToken: `xoxb-${randomBytes(16).toString('hex')}`,
     }
+    const token = randomBytes(32).toString('base64url')
     const sandbox = await startSlackSandbox({ ...slack, users: [approver], now: Date.now })
     closers.push(() => sandbox.close())
     const env = {
@@ -54,6 +57,7 @@ export async function openStage(
       ...(given.redisUrl === null ? {} : { REDIS_URL: given.redisUrl }),
       PORT: '0',
       GREENROOM_HOME: given.dir,
+      GREENROOM_ADMIN_TOKEN: token,
       GREENROOM_POLICY: join(import.meta.dirname, 'policy.yaml'),
       GREENROOM_CHECK_CONCURRENCY: `${concurrency}`,
       REGISTRATION_WEBHOOK_SECRET: sender.secret,
@@ -72,7 +76,20 @@ export async function openStage(
     db.on('error', () => {}) // a server that stops while we do ends idle connections
     closers.push(() => db.end())
     const { redisUrl, redisPid } = given
-    return { url, serve, work, redisPid, sender, sandbox, db, databaseUrl, redisUrl, bareDatabaseUrl, close }
+    return {
+      url,
+      token,
+      serve,
+      work,
+      redisPid,
+      sender,
+      sandbox,
+      db,
+      databaseUrl,
+      redisUrl,
+      bareDatabaseUrl,
+      close,
+    }
   } catch (error) {
     await close()
     throw error
