@@ -9,8 +9,15 @@ import { inParallel } from './statistics.ts'
 // As many as the dispatcher hands over at most.
 const batchSize = 500
 
-/** Commits per second: each inserts one small row, on as many connections as webhooks are under way at once. */
-export async function timeBareCommits(stage: Stage, count: number): Promise<number> {
+/**
+ * Commits per second: each inserts one small row, on as many connections as webhooks are under way at once. As single
+ * statements, or as transactions: `begin`, the insert, and `commit`, which is what a commit of Greenroom's has at least.
+ */
+export async function timeBareCommits(
+  stage: Stage,
+  count: number,
+  how: 'statements' | 'transactions',
+): Promise<number> {
   const pool = new pg.Pool({ connectionString: stage.bareDatabaseUrl, max: concurrency })
   pool.on('error', () => {}) // a server that stops while we do ends idle connections
   try {
@@ -18,12 +25,28 @@ export async function timeBareCommits(stage: Stage, count: number): Promise<numb
     await Promise.all(Array.from({ length: concurrency }, () => pool.query('select pg_sleep(0.05)')))
     const ids = Array.from({ length: count }, () => randomUUID())
     const started = performance.now()
+    const insert = (on: Pick<pg.Pool, 'query'>, id: string) =>
+      on.query('insert into bare values ($1, $2)', [id, 'nothing'])
     await inParallel(ids, concurrency, (id) =>
-      pool.query('insert into bare values ($1, $2)', [id, 'nothing']),
+      how === 'statements' ? insert(pool, id) : inTransaction(pool, (client) => insert(client, id)),
     )
     return count / seconds(started)
   } finally {
     await pool.end()
+  }
+}
+
+async function inTransaction(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<unknown>,
+): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    await work(client)
+    await client.query('commit')
+  } finally {
+    client.release()
   }
 }
 

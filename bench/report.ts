@@ -52,9 +52,14 @@ const rows: Row[] = [
   { label: 'Load: webhook’s answer, p50', target: '', show: ({ throughput }) => ms(throughput.answer.p50) },
   { label: 'Load: webhook’s answer, p99', target: '', show: ({ throughput }) => ms(throughput.answer.p99) },
   {
-    label: 'Bare PostgreSQL commits',
+    label: 'Bare PostgreSQL commits, single statements',
     target: '',
     show: ({ throughput }) => perSecond(throughput.bareCommitsPerSecond),
+  },
+  {
+    label: 'Bare PostgreSQL commits, transactions',
+    target: '',
+    show: ({ throughput }) => perSecond(throughput.bareTransactionsPerSecond),
   },
   {
     label: 'Bare BullMQ jobs',
@@ -72,15 +77,21 @@ const rows: Row[] = [
     show: ({ throughput }) => throughput.jobsPerRegistration.toFixed(2),
   },
   {
-    label: 'Allowed by the bare parts',
+    label: 'Allowed by the bare parts: single statements, transactions',
     target: '',
-    show: ({ throughput }) => perSecond(throughput.allowedPerSecond),
+    show: ({ throughput: { allowed, allowedAsTransactions } }) =>
+      `${perSecond(allowed.perSecond)}, ${perSecond(allowedAsTransactions.perSecond)}`,
   },
   {
-    label: 'Measured of allowed',
+    label: 'Measured of what single statements allow',
     target: '≥ 40 %',
-    show: ({ throughput }) => `${Math.round(throughput.ratio * 100)} %`,
-    meets: ({ throughput }) => throughput.ratio >= 0.4,
+    show: ({ throughput }) => percent(throughput.allowed.ratio),
+    meets: ({ throughput }) => throughput.allowed.ratio >= 0.4,
+  },
+  {
+    label: 'Measured of what transactions allow',
+    target: '',
+    show: ({ throughput }) => percent(throughput.allowedAsTransactions.ratio),
   },
   {
     label: 'Processor time per registration: server + workers + PostgreSQL + Redis',
@@ -208,6 +219,10 @@ function pad(cell: string, width: number, isRight: boolean): string {
 
 function ms(value: number): string {
   return `${value.toFixed(1)} ms`
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
 }
 
 function perSecond(value: number): string {

@@ -19,14 +19,19 @@ export type Round = {
   /** From sending a webhook to its answer, under this load. */
   answer: Spread
   bareCommitsPerSecond: number
+  bareTransactionsPerSecond: number
   bareJobsPerSecond: number
   /** Transactions that wrote something, BullMQ's own left out. */
   commitsPerRegistration: number
   jobsPerRegistration: number
-  allowedPerSecond: number
-  ratio: number
+  /** What the bare parts would allow, its commits being single statements; and being transactions. */
+  allowed: Allowed
+  allowedAsTransactions: Allowed
   processor: ProcessorMs
 }
+
+/** Registrations per second that the bare parts would allow, and which share of them was measured. */
+export type Allowed = { perSecond: number; ratio: number }
 
 /** Processor time per registration, in ms, by who took it. */
 export type ProcessorMs = { server: number; workers: number; postgresql: number; redis: number }
@@ -49,11 +54,18 @@ export async function measureThroughput(stage: Stage, size: ThroughputSize): Pro
       p99: middle((round) => round.answer.p99),
     },
     bareCommitsPerSecond: middle((round) => round.bareCommitsPerSecond),
+    bareTransactionsPerSecond: middle((round) => round.bareTransactionsPerSecond),
     bareJobsPerSecond: middle((round) => round.bareJobsPerSecond),
     commitsPerRegistration: middle((round) => round.commitsPerRegistration),
     jobsPerRegistration: middle((round) => round.jobsPerRegistration),
-    allowedPerSecond: middle((round) => round.allowedPerSecond),
-    ratio: middle((round) => round.ratio),
+    allowed: {
+      perSecond: middle((round) => round.allowed.perSecond),
+      ratio: middle((round) => round.allowed.ratio),
+    },
+    allowedAsTransactions: {
+      perSecond: middle((round) => round.allowedAsTransactions.perSecond),
+      ratio: middle((round) => round.allowedAsTransactions.ratio),
+    },
     processor: {
       server: middle((round) => round.processor.server),
       workers: middle((round) => round.processor.workers),
@@ -65,7 +77,8 @@ export async function measureThroughput(stage: Stage, size: ThroughputSize): Pro
 
 // What else the machine does then disturbs the bare parts as it disturbs Greenroom.
 async function measureRound(stage: Stage, size: ThroughputSize): Promise<Round> {
-  const bareCommitsPerSecond = await timeBareCommits(stage, size.bareCommits)
+  const bareCommitsPerSecond = await timeBareCommits(stage, size.bareCommits, 'statements')
+  const bareTransactionsPerSecond = await timeBareCommits(stage, size.bareCommits, 'transactions')
   const beforeJobs = await countWork(stage)
   const bareJobsPerSecond = await timeBareJobs(stage, size.bareJobs)
   const before = await countWork(stage)
@@ -79,17 +92,20 @@ async function measureRound(stage: Stage, size: ThroughputSize): Promise<Round> 
   const commitsPerJob = stage.redisUrl === null ? (before.commits - beforeJobs.commits) / size.bareJobs : 0
   const commitsPerRegistration =
     (after.commits - before.commits) / size.registrations - jobsPerRegistration * commitsPerJob
-  const allowedPerSecond =
-    1 / (commitsPerRegistration / bareCommitsPerSecond + jobsPerRegistration / bareJobsPerSecond)
+  const allowedBy = (commitsPerSecond: number): Allowed => {
+    const allowed = 1 / (commitsPerRegistration / commitsPerSecond + jobsPerRegistration / bareJobsPerSecond)
+    return { perSecond: allowed, ratio: perSecond / allowed }
+  }
   return {
     registrationsPerSecond: perSecond,
     answer,
     bareCommitsPerSecond,
+    bareTransactionsPerSecond,
     bareJobsPerSecond,
     commitsPerRegistration,
     jobsPerRegistration,
-    allowedPerSecond,
-    ratio: perSecond / allowedPerSecond,
+    allowed: allowedBy(bareCommitsPerSecond),
+    allowedAsTransactions: allowedBy(bareTransactionsPerSecond),
     processor: {
       server: (busyAfter.server - busyBefore.server) / size.registrations,
       workers: (busyAfter.workers - busyBefore.workers) / size.registrations,
