@@ -7,7 +7,7 @@ import { loadVersion, type VersionRef } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 import type { Withheld } from './transition.ts'
 
-export type AliasOutcome = { kind: 'set' } | { kind: 'removed' } | Withheld
+export type AliasOutcome = { kind: 'done' } | Withheld
 
 /** Has an alias name a version, whichever it named before. Throws NotFoundError. */
 export function setAlias(
@@ -25,7 +25,7 @@ export function setAlias(
     const entry = { version: ref.version, type: 'aliasSet', from: version, to: version } as const
     const detail = { alias, before }
     await recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now())
-    return { kind: 'set' }
+    return { kind: 'done' }
   })
 }
 
@@ -40,11 +40,11 @@ export function removeAlias(
   return db.transaction().execute(async (trx): Promise<AliasOutcome> => {
     const model = await lockModel(trx, name)
     const before = await findAlias(trx, model, alias)
-    if (before === null) return { kind: 'removed' }
+    if (before === null) return { kind: 'done' }
     const version = await loadVersion(trx, model, before)
     await deleteAlias(trx, model, alias)
     const entry = { version: before, type: 'aliasRemoved', from: version, to: version } as const
     await recordEvent(trx, model, { ...entry, detail: { alias }, unnoticed: true }, by, deps.now())
-    return { kind: 'removed' }
+    return { kind: 'done' }
   })
 }
