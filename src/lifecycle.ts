@@ -14,7 +14,7 @@ import type { Database } from './store/database.ts'
 import { type Actor, recordEvent } from './store/events.ts'
 import { ensureModel, type LockedModel, lockModel } from './store/models.ts'
 import {
-  findVersion,
+  findFormerVersion,
   insertVersion,
   loadVersion,
   markExclusive,
@@ -84,7 +84,7 @@ export async function registerIn(
   const now = deps.now()
   const number = registration.version ?? model.nextVersion
   if (registration.version !== null) {
-    const existing = await findVersion(trx, { name: model.name, version: number })
+    const existing = await findFormerVersion(trx, model.id, number)
     if (existing !== undefined) return alreadyThere(model, existing, registration)
   }
   model.nextVersion = Math.max(model.nextVersion, number + 1) // V11
@@ -186,8 +186,13 @@ function alreadyThere(model: LockedModel, existing: VersionRow, wanted: Registra
     stage: existing.stage,
     state: existing.state,
   }
+  const other = 'leave out the version to take the next number.'
+  if (existing.deleted_at !== null) {
+    const why = `Version ${existing.version} of "${model.name}" was deleted, and its number is not given again; ${other}`
+    return { kind: 'conflict', why, ...standing } // V11
+  }
   const sameDigest = wanted.digest === null || existing.digest === null || wanted.digest === existing.digest
   if (existing.source === wanted.source && sameDigest) return { kind: 'duplicate', ...standing }
-  const why = `Version ${existing.version} of "${model.name}" is already registered with another source or digest; leave out the version to take the next number.`
+  const why = `Version ${existing.version} of "${model.name}" is already registered with another source or digest; ${other}`
   return { kind: 'conflict', why, ...standing }
 }

@@ -1,6 +1,7 @@
-import type { Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from './database.ts'
 import type { LockedModel } from './models.ts'
+import { type RegistryVersion, versionColumns } from './registry-records.ts'
 
 /** The version that an alias of a model names; null when there is no such alias. */
 export async function findAlias(
@@ -42,4 +43,19 @@ export async function deleteAlias(
     .where('model_id', '=', model.id)
     .where('alias', '=', alias)
     .execute()
+}
+
+/** The version that an alias of a model names, with all that is told of it; undefined when there is no such alias. */
+export async function findAliasedVersion(
+  db: Kysely<Database>,
+  name: string,
+  alias: string,
+): Promise<RegistryVersion | undefined> {
+  const { rows } = await sql<RegistryVersion>`
+    select ${versionColumns}
+    from registered_model m
+    join registered_model_alias named on named.model_id = m.id
+    join model_version v on v.model_id = m.id and v.version = named.version
+    where m.name = ${name} and named.alias = ${alias}`.execute(db)
+  return rows[0]
 }

@@ -190,6 +190,21 @@ export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promis
   return row === undefined ? undefined : asVersion(row)
 }
 
+/** A version, even one that was deleted since, for whoever tells of what was; undefined when there never was one. */
+export async function findFormerVersion(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+): Promise<VersionRow | undefined> {
+  const row = await db
+    .selectFrom('every_model_version')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .executeTakeFirst()
+  return row === undefined ? undefined : asVersion(row)
+}
+
 /** {@link findVersion}, with the version's tags. */
 export async function findTaggedVersion(
   db: Kysely<Database>,

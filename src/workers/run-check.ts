@@ -37,6 +37,7 @@ export async function runCheckCommand(
 async function loadSubject(db: Kysely<Database>, name: string, number: number): Promise<CheckSubject | null> {
   const row = await findTaggedVersion(db, { name, version: number })
   if (row === undefined) return null
-  const { version, source, digest, metrics, tags, description, run_id: runId } = row
+  const { version, digest, metrics, tags, description, run_id: runId } = row
+  const source = row.download_uri ?? row.source
   return { name, version, source, digest, metrics, tags, description, runId }
 }
