@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { trivialPolicy } from '../../helpers/policies.ts'
+import type { Role } from '../../../src/http/roles.ts'
+import { runChecks } from '../../helpers/lifecycle.ts'
+import { policyOf } from '../../helpers/policies.ts'
 import { error, openRegistry, type Registry } from './registry.ts'
 
 let registry: Registry
@@ -119,15 +121,97 @@ describe('without a gate', () => {
 })
 
 describe('behind a gate', () => {
-  test('a version is not moved by hand, and is told so in a form that no client tries again', async () => {
-    const gated = await openRegistry({ policy: trivialPolicy() })
+  let gated: Registry
+  beforeAll(async () => {
+    gated = await openRegistry({
+      policy: policyOf(`
+defaults:
+  validate: [ { documented: { description: true } } ]
+  test: []
+  approval: { approvers: [approver-token] }
+  protected_aliases: [champion]
+`),
+    })
+  })
+  afterAll(() => gated.close())
+
+  const move = (name: string, version: string, stage: string, role: Role) =>
+    gated.post('model-versions/transition-stage', { name, version, stage }, role)
+  const stageOf = async (name: string, version: string) =>
+    (await gated.get('model-versions/get', { name, version })).body.model_version.current_stage
+  /** A version in Staging about which people have been asked. */
+  const asked = async (name: string) => {
+    await gated.post('registered-models/create', { name }, 'registrar')
+    const body = { name, source: 's3://bucket/model', description: 'trees' }
+    const made = await gated.post('model-versions/create', body, 'registrar')
+    await runChecks(gated.deps.db, gated.deps)
+    return made.body.model_version.version as string
+  }
+
+  test('Staging is reached through a passed validation only', async () => {
     await gated.make('held', 1)
-    const { status, body } = await gated.move('held', '1', 'Production')
-    expect([400, 403]).toContain(status)
-    expect(body.message).toEqual(expect.any(String))
-    const { body: after } = await gated.get('model-versions/get', { name: 'held', version: '1' })
-    expect(after.model_version.current_stage).toBe('None')
-    await gated.close()
+    const { status, body } = await move('held', '1', 'Staging', 'admin')
+    expect(status).toBe(400)
+    expect(body).toEqual(
+      error('INVALID_PARAMETER_VALUE', expect.stringMatching(/validation is still running/)),
+    )
+    expect(await stageOf('held', '1')).toBe('None')
+  })
+
+  test('a wish for Production is answered with 403 and where to approve, and the stage stays', async () => {
+    const version = await asked('wished')
+    const { status, body } = await move('wished', version, 'Production', 'registrar')
+    expect(status).toBe(403)
+    expect(body).toEqual(
+      error('PERMISSION_DENIED', expect.stringMatching(/^Approval was asked for.*greenroom approve.*http:/)),
+    )
+    expect(await stageOf('wished', version)).toBe('Staging')
+  })
+
+  test('an approver’s wish is their decision, and it goes through at once', async () => {
+    const version = await asked('decided')
+    const { status, body } = await move('decided', version, 'Production', 'approver')
+    expect(status).toBe(200)
+    expect(body.model_version).toMatchObject({ version, current_stage: 'Production' })
+  })
+
+  test('whoever made a version is its author, and cannot approve it by moving it (V5)', async () => {
+    await gated.post('registered-models/create', { name: 'own' })
+    const body = { name: 'own', source: 's3://bucket/model', description: 'trees', user_id: 'somebody-else' }
+    await gated.post('model-versions/create', { ...body, tags: [] }, 'admin')
+    await runChecks(gated.deps.db, gated.deps)
+    const { status } = await move('own', '1', 'Production', 'admin')
+    expect(status).toBe(403)
+    expect(await stageOf('own', '1')).toBe('Staging')
+  })
+
+  test('a protected alias follows the same rule', async () => {
+    const version = await asked('named')
+    const give = (role: Role) =>
+      gated.post('registered-models/alias', { name: 'named', alias: 'champion', version }, role)
+    expect(await give('registrar')).toMatchObject({ status: 403, body: { error_code: 'PERMISSION_DENIED' } })
+    expect(await give('approver')).toMatchObject({ status: 200, body: {} })
+    expect(await stageOf('named', version)).toBe('Production')
+  })
+
+  test('what is in Production is neither deleted nor renamed to other rules', async () => {
+    const version = await asked('kept')
+    await move('kept', version, 'Production', 'approver')
+    const deleted = await gated.remove('model-versions/delete', { name: 'kept', version })
+    expect(deleted).toMatchObject({ status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE' } })
+    expect((await gated.remove('registered-models/delete', { name: 'kept' })).status).toBe(400)
+    expect(await stageOf('kept', version)).toBe('Production')
+  })
+
+  test.each([
+    ['a tag', 'model-versions/set-tag', { key: 'gate', value: 'none' }],
+    ['a tag of the model', 'registered-models/set-tag', { key: 'greenroom.gate', value: 'none' }],
+    ['an alias', 'registered-models/alias', { alias: 'Production' }],
+  ])('%s that somebody sets switches no check off', async (_, path, more) => {
+    await gated.make('tagged', 1)
+    await gated.post(path, { name: 'tagged', version: '1', ...more }, 'registrar')
+    expect((await move('tagged', '1', 'Production', 'approver')).status).toBe(400)
+    expect(await stageOf('tagged', '1')).toBe('None')
   })
 })
 
