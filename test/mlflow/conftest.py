@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -12,7 +11,7 @@ from mlflow import MlflowClient
 from policies import POLICY
 from rest import Rest
 from servers import ADMIN_TOKEN, greenroom, mlflow_server
-from under_test import UnderTest
+from under_test import Kind, UnderTest
 
 _numbers = count(1)
 
@@ -62,13 +61,19 @@ def under_test(
     request: pytest.FixtureRequest, environment: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[UnderTest]:
     """The server under test: Greenroom, or with `--server-under-test=mlflow` MLflow's own."""
-    home = tmp_path_factory.mktemp("server") / "home"
-    if request.config.getoption("--server-under-test") == "mlflow":
-        with mlflow_server(home) as url:
-            yield UnderTest("mlflow", url, ADMIN_TOKEN)
-    else:
-        with greenroom(home, POLICY) as url:
-            yield UnderTest("greenroom", url, ADMIN_TOKEN)
+    kind: Kind = request.config.getoption("--server-under-test")
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    home = tmp_path_factory.mktemp("server")
+    starting = mlflow_server(home) if kind == "mlflow" else greenroom(home, POLICY, artifacts)
+    with starting as url:
+        yield UnderTest(kind, url, ADMIN_TOKEN, artifacts)
+
+
+@pytest.fixture(scope="session")
+def tracking(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a tracking server apart from the registry: MLflow's own, which serves artifacts."""
+    with mlflow_server(tmp_path_factory.mktemp("tracking")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +101,3 @@ def name(fresh: Callable[[], str], client: MlflowClient) -> str:
     made = fresh()
     client.create_registered_model(made)
     return made
-
-
-@pytest.fixture(scope="session")
-def repository() -> Path:
-    """The root of the repository."""
-    return Path(__file__).resolve().parents[2]

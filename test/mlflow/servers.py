@@ -22,9 +22,8 @@ POLL_SECONDS = 0.05
 
 
 @contextmanager
-def greenroom(home: Path, policy: str, **settings: str) -> Iterator[str]:
-    """A Greenroom with workers and an embedded PostgreSQL in `home`, under a policy in YAML; gives its URL."""
-    home.mkdir(parents=True)
+def greenroom(home: Path, policy: str, artifacts: Path) -> Iterator[str]:
+    """A Greenroom with workers and an embedded PostgreSQL, under a policy in YAML; gives its URL."""
     policy_file = home / "greenroom.yaml"
     policy_file.write_text(policy, encoding="utf-8")
     env = {
@@ -32,8 +31,10 @@ def greenroom(home: Path, policy: str, **settings: str) -> Iterator[str]:
         "GREENROOM_HOME": str(home / "state"),
         "GREENROOM_POLICY": str(policy_file),
         "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN,
-        "GREENROOM_ARTIFACT_ROOTS": str(home),
-        **settings,
+        "GREENROOM_ARTIFACT_ROOTS": str(artifacts),
+        # The receiver of webhooks listens on this machine.
+        "WEBHOOK_ALLOWED_SCHEMES": "https,http",
+        "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
     }
     command = [str(NODE), str(ROOT / "src" / "cli" / "main.ts"), "serve", "--with-workers"]
     with running(command, env, home / "greenroom.log", find_greeting) as url:
@@ -43,7 +44,6 @@ def greenroom(home: Path, policy: str, **settings: str) -> Iterator[str]:
 @contextmanager
 def mlflow_server(home: Path) -> Iterator[str]:
     """MLflow's own server on SQLite, which serves artifacts too; gives its URL."""
-    home.mkdir(parents=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]

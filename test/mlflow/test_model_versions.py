@@ -23,7 +23,7 @@ def code_of(work: Callable[[], object]) -> str:
 
 def test_a_version_is_given_back_as_it_was_registered(client: MlflowClient, name: str) -> None:
     before = int(time.time() * 1000)
-    run_id, run_link, tags = "a" * 32, "https://runs.example.com/1", {"dataset": "2026-11", "empty": ""}
+    run_id, run_link, tags = "d" * 32, "https://runs.example.com/1", {"dataset": "2026-11", "empty": ""}
     made = client.create_model_version(name, SOURCE, run_id, tags, run_link, "First.")
     for version in (made, client.get_model_version(name, "1")):
         assert (version.name, version.version, version.source) == (name, "1", SOURCE)
@@ -134,13 +134,13 @@ def test_a_version_in_production_can_be_deleted(client: MlflowClient, name: str)
 
 
 def test_copying_makes_a_version_of_another_model(client: MlflowClient, name: str, fresh: Fresh) -> None:
-    client.create_model_version(name, SOURCE, run_id="b" * 32, tags={"k": "v"}, description="Original.")
+    client.create_model_version(name, SOURCE, run_id="e" * 32, tags={"k": "v"}, description="Original.")
     client.set_registered_model_alias(name, "champion", "1")
     target = fresh()
     for source in (f"models:/{name}/1", f"models:/{name}@champion"):
         copy = client.copy_model_version(source, target)
         assert (copy.name, copy.source) == (target, f"models:/{name}/1")
-        assert (copy.run_id, copy.tags, copy.description) == ("b" * 32, {"k": "v"}, "Original.")
+        assert (copy.run_id, copy.tags, copy.description) == ("e" * 32, {"k": "v"}, "Original.")
         assert client.get_model_version_download_uri(target, copy.version) == SOURCE
     assert copy.version == "2"
 

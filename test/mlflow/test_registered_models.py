@@ -51,12 +51,12 @@ def test_a_description_can_be_changed_and_emptied(client: MlflowClient, name: st
 
 def test_renaming_carries_versions_tags_and_aliases(client: MlflowClient, name: str, fresh: Fresh) -> None:
     client.create_model_version(name, SOURCE, tags={"k": "v"})
-    client.set_registered_model_tag(name, "team", "red")
+    client.set_registered_model_tag(name, "team", "green")
     client.set_registered_model_alias(name, "champion", "1")
     renamed = fresh()
     client.rename_registered_model(name, renamed)
     model = client.get_registered_model(renamed)
-    assert (model.tags, model.aliases) == ({"team": "red"}, {"champion": "1"})
+    assert (model.tags, model.aliases) == ({"team": "green"}, {"champion": "1"})
     version = client.get_model_version_by_alias(renamed, "champion")
     assert (version.name, version.tags, version.source) == (renamed, {"k": "v"}, SOURCE)
     with pytest.raises(MlflowException) as error:
@@ -121,7 +121,7 @@ def test_the_time_of_the_last_change_follows_what_mlflow_counts_as_one(client: M
 
 
 def test_tags_of_a_model_are_set_replaced_and_deleted(client: MlflowClient, name: str) -> None:
-    client.set_registered_model_tag(name, "team", "red")
+    client.set_registered_model_tag(name, "team", "green")
     client.set_registered_model_tag(name, "team", "blue")
     client.set_registered_model_tag(name, "a/b.c-d e_f", "x" * 5000)
     assert client.get_registered_model(name).tags == {"team": "blue", "a/b.c-d e_f": "x" * 5000}

@@ -15,7 +15,7 @@ MODELS = {
     "sm-Alpha": {"team": "blue", "tier": "2", "with space": "a b", "dotted.key": "x"},
     "sm-alpha": {"team": "Red", "quote": "it's", "double": 'say "hi"'},
     "sm-it's": {"tier": "10", "with/slash": "y", "with-dash": "z"},
-    "sm-under_score": {"empty": "", "percent": "50%"},
+    "sm-under_score": {"void": "", "percent": "50%"},
     "sm-underXscore": {"percent": "50x", "unicode": "größe Ω 😀"},
     "sm-prompt": {PROMPT: "true", "team": "red"},
 }
@@ -77,7 +77,7 @@ SM = "name LIKE 'sm-%'"
         ("tags.`with-dash` = 'z'", ["it's"]),
         ('tags.quote = "it\'s"', ["alpha"]),
         ("tags.double = 'say \"hi\"'", ["alpha"]),
-        ("tags.empty = ''", ["under_score"]),
+        ("tags.void = ''", ["under_score"]),
         ("tags.percent LIKE '50_'", ["under_score", "underXscore"]),
         ("tags.unicode = 'größe Ω 😀'", ["underXscore"]),
         ("tags.unicode LIKE '%Ω%'", ["underXscore"]),

@@ -86,13 +86,13 @@ def test_each_event_is_told_with_its_data_and_signed(
         {"name": name, "tags": {"k": "ü"}, "description": ""},
     )
     tells(
-        lambda: client.create_model_version(name, SOURCE, run_id="a" * 32, tags={"k": "v"}, description="d"),
+        lambda: client.create_model_version(name, SOURCE, run_id="d" * 32, tags={"k": "v"}, description="d"),
         "model_version.created",
         {
             "name": name,
             "version": "1",
             "source": SOURCE,
-            "run_id": "a" * 32,
+            "run_id": "d" * 32,
             "tags": {"k": "v"},
             "description": "d",
         },

@@ -1,6 +1,7 @@
 """The server that the tests look at, and where the two that it can be differ on purpose."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from mlflow import MlflowClient
@@ -38,11 +39,15 @@ VERSION_FIELDS = {
 
 @dataclass(frozen=True)
 class UnderTest:
-    """One running server, with an administrator's token for it (MLflow has none, and ignores it)."""
+    """One running server, an administrator's token for it, and a folder that it may read models from.
+
+    MLflow's own server has no tokens and ignores them.
+    """
 
     kind: Kind
     url: str
     token: str
+    artifacts: Path
 
     def differs(self, because: str, *, mlflow: T, greenroom: T) -> T:
         """What is expected where Greenroom deviates on purpose; `because` says in what and why."""
