@@ -8,6 +8,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { LifecycleDeps } from './lifecycle/deps.ts'
 import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
+import { publishMove, publishRegistered } from './lifecycle/publish.ts'
 import { beginLifecycle, decide, stageOf, stateOf } from './machines/decide.ts'
 import type { ModelVersionEvent, Stage } from './machines/model-version.ts'
 import type { Database } from './store/database.ts'
@@ -100,6 +101,7 @@ export async function registerIn(
     by,
     now,
   ) // A2
+  await publishRegistered(trx, model, version, registration.tags, by, now)
   const followUps = await applyEffects(trx, model, version, effects, by, deps)
   await follow(trx, model, followUps, by, deps)
   const { stage, state } = followUps.length === 0 ? version : await loadVersion(trx, model, number)
@@ -144,6 +146,7 @@ export async function advanceIn(
     by,
     now,
   ) // A2
+  await publishMove(trx, model, version, moved, by, cause.reason ?? null, now)
   await follow(trx, model, await applyEffects(trx, model, moved, decision.effects, by, deps), by, deps) // A4
   if (moved.stage === 'Production' && archivesOthers(event)) await markExclusive(trx, moved)
   return {
