@@ -7,7 +7,7 @@
 //   E3. What ended stays ended, until somebody asks for it once more.
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { EventName } from '../webhooks/events.ts'
-import { queueOf, wakeChannel } from './commands.ts'
+import { appendCommands, queueOf, wakeChannel } from './commands.ts'
 import type { Database } from './database.ts'
 import type { WebhookAttemptTable, WebhookDeliveryTable } from './schema.ts'
 import { isOlderThan } from './webhooks.ts'
@@ -66,13 +66,8 @@ export async function appendDeliveries(trx: Transaction<Database>, event: NewDel
 }
 
 /** Finds a delivery, also one whose webhook is deleted. */
-export async function findDelivery(db: Kysely<Database>, id: string): Promise<Delivery | undefined> {
+export function findDelivery(db: Kysely<Database>, id: string): Promise<Delivery | undefined> {
   return selectDelivery(db, id).executeTakeFirst()
-}
-
-/** {@link findDelivery}, and keeps others from changing it until the transaction ends. */
-export async function lockDelivery(trx: Transaction<Database>, id: string): Promise<Delivery | undefined> {
-  return selectDelivery(trx, id).forUpdate('webhook_delivery').executeTakeFirst()
 }
 
 /** Adds an attempt to a delivery's log. One that was taken ends the delivery, whatever it was given up for. */
@@ -124,13 +119,34 @@ export async function endDelivery(
     .execute()
 }
 
-/** Makes a delivery that has ended one that has not; for somebody who asks for it once more (E3). */
-export async function reopenDelivery(trx: Transaction<Database>, id: string): Promise<void> {
+/** Whether a delivery was taken up once more, or why not. */
+export type Replay =
+  | { kind: 'replayed'; delivery: Delivery }
+  | { kind: 'missing' }
+  /** It has not ended: it is still tried. */
+  | { kind: 'underWay' }
+  /** Its webhook is disabled or deleted. */
+  | { kind: 'unwanted' }
+
+/** Has a delivery that ended made once more, under the id and with the body it had (E2), for three days again. */
+export async function replayDelivery(
+  trx: Transaction<Database>,
+  id: string,
+  command: { id: string; traceId: string },
+): Promise<Replay> {
+  const delivery = await selectDelivery(trx, id).forUpdate('webhook_delivery').executeTakeFirst()
+  if (delivery === undefined) return { kind: 'missing' }
+  if (delivery.status === 'pending') return { kind: 'underWay' }
+  if (!delivery.isWanted) return { kind: 'unwanted' }
+  const { model, version } = delivery
   await trx
     .updateTable('webhook_delivery')
     .set({ status: 'pending', ended_at: null })
     .where('id', '=', id)
     .execute()
+  const payload = { deliveryId: id }
+  await appendCommands(trx, [{ ...command, kind: 'deliverWebhook', payload, model, version }])
+  return { kind: 'replayed', delivery: { ...delivery, status: 'pending', ended_at: null } }
 }
 
 /** A webhook's deliveries with their attempts, newest first; those older than `before` when given, at most `limit`. */

@@ -15,6 +15,7 @@ import type { CommandDeps } from './deps.ts'
 import type { Ended } from './workers.ts'
 
 type Deliver = ClaimedCommand & { kind: 'deliverWebhook' }
+type DeliveryDeps = Pick<CommandDeps, 'db' | 'now' | 'outbound' | 'keys'>
 
 const triedForMs = 3 * 86_400_000
 // About 35 attempts in three days; half of them in the first hours.
@@ -23,7 +24,7 @@ const gone = 410
 
 /** Makes one attempt at a delivery, or ends it when nobody wants it any more. */
 export async function runDeliverWebhook(
-  deps: CommandDeps,
+  deps: DeliveryDeps,
   command: Deliver,
   stop: AbortSignal,
 ): Promise<Ended> {
@@ -46,7 +47,7 @@ export async function runDeliverWebhook(
 }
 
 /** Gives up on a delivery and its command together; it stays to be looked at (D2). */
-export async function giveUpDelivery(deps: CommandDeps, command: Deliver, why: string): Promise<void> {
+export async function giveUpDelivery(deps: DeliveryDeps, command: Deliver, why: string): Promise<void> {
   await deps.db.transaction().execute(async (trx) => {
     if (await buryCommand(trx, command, why)) await endDelivery(trx, command.payload.deliveryId, 'dead')
   })
@@ -54,7 +55,7 @@ export async function giveUpDelivery(deps: CommandDeps, command: Deliver, why: s
 
 type Made = Attempted | { kind: 'failed'; error: 'locked'; ms: number }
 
-async function attempt(deps: CommandDeps, delivery: Delivery, at: Date, stop: AbortSignal): Promise<Made> {
+async function attempt(deps: DeliveryDeps, delivery: Delivery, at: Date, stop: AbortSignal): Promise<Made> {
   const { url, secret: sealed, webhook_id: owner } = delivery
   const opened = sealed === null ? null : openSecret(deps.keys, sealed, owner)
   // A receiver that expects a signature must never be sent to without one.
@@ -63,7 +64,7 @@ async function attempt(deps: CommandDeps, delivery: Delivery, at: Date, stop: Ab
   return attemptOnce(dispatch, deps.outbound, at, stop)
 }
 
-async function finish(deps: CommandDeps, command: Deliver, note: string, end?: 'cancelled'): Promise<Ended> {
+async function finish(deps: DeliveryDeps, command: Deliver, note: string, end?: 'cancelled'): Promise<Ended> {
   await deps.db.transaction().execute(async (trx) => {
     await finishCommand(trx, command)
     if (end !== undefined) await endDelivery(trx, command.payload.deliveryId, end)
@@ -71,7 +72,7 @@ async function finish(deps: CommandDeps, command: Deliver, note: string, end?: '
   return { kind: 'done', note }
 }
 
-function again(deps: CommandDeps, command: Deliver, why: string, retryAfter: string | null = null): Ended {
+function again(deps: DeliveryDeps, command: Deliver, why: string, retryAfter: string | null = null): Ended {
   const now = deps.now().getTime()
   const leftMs = command.createdAt.getTime() + triedForMs - now
   if (leftMs <= 0) return { kind: 'dead', why } // D2
