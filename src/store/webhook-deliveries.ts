@@ -119,14 +119,11 @@ export async function endDelivery(
     .execute()
 }
 
-/** Whether a delivery was taken up once more, or why not. */
-export type Replay =
-  | { kind: 'replayed'; delivery: Delivery }
-  | { kind: 'missing' }
-  /** It has not ended: it is still tried. */
-  | { kind: 'underWay' }
-  /** Its webhook is disabled or deleted. */
-  | { kind: 'unwanted' }
+/**
+ * Whether a delivery was taken up once more, or why not: there is none, it has not ended, or its webhook is disabled
+ * or deleted.
+ */
+export type Replay = 'replayed' | 'missing' | 'underWay' | 'unwanted'
 
 /** Has a delivery that ended made once more, under the id and with the body it had (E2), for three days again. */
 export async function replayDelivery(
@@ -135,9 +132,9 @@ export async function replayDelivery(
   command: { id: string; traceId: string },
 ): Promise<Replay> {
   const delivery = await selectDelivery(trx, id).forUpdate('webhook_delivery').executeTakeFirst()
-  if (delivery === undefined) return { kind: 'missing' }
-  if (delivery.status === 'pending') return { kind: 'underWay' }
-  if (!delivery.isWanted) return { kind: 'unwanted' }
+  if (delivery === undefined) return 'missing'
+  if (delivery.status === 'pending') return 'underWay'
+  if (!delivery.isWanted) return 'unwanted'
   const { model, version } = delivery
   await trx
     .updateTable('webhook_delivery')
@@ -146,7 +143,7 @@ export async function replayDelivery(
     .execute()
   const payload = { deliveryId: id }
   await appendCommands(trx, [{ ...command, kind: 'deliverWebhook', payload, model, version }])
-  return { kind: 'replayed', delivery: { ...delivery, status: 'pending', ended_at: null } }
+  return 'replayed'
 }
 
 /** A webhook's deliveries with their attempts, newest first; those older than `before` when given, at most `limit`. */

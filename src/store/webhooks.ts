@@ -72,6 +72,12 @@ export function findWebhook(db: Kysely<Database>, id: string): Promise<Webhook |
   return selectWebhooks(db).where('id', '=', id).executeTakeFirst()
 }
 
+/** Tells whether there is such a webhook, or was. */
+export async function hasWebhook(db: Kysely<Database>, id: string): Promise<boolean> {
+  const row = await db.selectFrom('webhook').select('id').where('id', '=', id).executeTakeFirst()
+  return row !== undefined
+}
+
 /** Webhooks that are not deleted, newest first; those older than `after` when given, at most `limit`. */
 export function listWebhooks(
   db: Kysely<Database>,

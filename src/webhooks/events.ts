@@ -22,6 +22,9 @@ export function listActions(entity: string): readonly string[] | undefined {
   return actionsOf.get(entity)
 }
 
+/** All entities. */
+export const entities: readonly string[] = [...actionsOf.keys()]
+
 /** All events, in the order of their entities. */
 export const eventNames: readonly EventName[] = [...actionsOf].flatMap(([entity, actions]) =>
   actions.map((action) => ({ entity, action })),

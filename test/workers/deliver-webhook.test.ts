@@ -240,8 +240,8 @@ describe('a delivery', () => {
       stage.db
         .transaction()
         .execute((trx) => replayDelivery(trx, dead?.id ?? '', { id: randomUUID(), traceId: 't2' }))
-    expect((await replay()).kind).toBe('replayed')
-    expect((await replay()).kind).toBe('underWay')
+    expect(await replay()).toBe('replayed')
+    expect(await replay()).toBe('underWay')
     await settle()
     expect(await stage.log(webhook)).toMatchObject([{ id: dead?.id, status: 'delivered', attempts: 2 }])
     const [first, second] = receiver.received
