@@ -37,6 +37,10 @@ export type Registration = {
   author: string | null
   /** `sha256:<hex>`. */
   digest: string | null
+  /** Where the run can be looked at. */
+  runLink?: string | null
+  /** Where to load it from, when that is not its source. */
+  downloadUri?: string | null
 }
 
 /** Where a version stands after something was asked of it. */
@@ -72,8 +76,18 @@ export async function registerIn(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RegisterOutcome> {
+  return registerOf(trx, await ensureModel(trx, registration.name, deps.now()), registration, by, deps)
+}
+
+/** {@link registerIn}, for a model that this transaction has locked (A1). */
+export async function registerOf(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  registration: Registration,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<RegisterOutcome> {
   const now = deps.now()
-  const model = await ensureModel(trx, registration.name, now) // A1
   const number = registration.version ?? model.nextVersion
   if (registration.version !== null) {
     const existing = await findVersion(trx, { name: model.name, version: number })

@@ -39,9 +39,9 @@ function renderHistory(events: HistoryEvent[]): string[] {
     events.map(({ seq, at, version, type, to, actor, channel, reason }) => [
       String(seq),
       showTime(at),
-      String(version),
+      version === null ? '' : String(version),
       show(type),
-      showStanding(to),
+      to === null ? '' : showStanding(to),
       `${show(actor)} ${paint('dim', `(${show(channel)})`)}`,
       show(reason ?? ''),
     ]),

@@ -11,6 +11,7 @@ import { answerClientError, answerError } from './errors.ts'
 import { healthRoutes } from './health.ts'
 import { maxBodyBytes, parseJson } from './json.ts'
 import { makeMetrics, serveMetrics } from './metrics.ts'
+import { mlflowRoutes } from './mlflow/routes.ts'
 import { answerUnknown } from './not-found.ts'
 import { guardPerimeter } from './perimeter.ts'
 import { queuesBoard } from './queues-board.ts'
@@ -67,6 +68,7 @@ export async function buildApp(deps: AppDeps, changes: Partial<Limits> = {}): Pr
   await collectDocs(app)
   await app.register(webhookRoutes, { deps, metrics })
   await app.register(apiRoutes, { prefix: '/api/v1', deps })
+  await app.register(mlflowRoutes, { deps })
   await slackRoutes(app, deps)
   await app.register(signInRoutes, { deps, authenticator })
   await app.register(healthRoutes, { deps, boundMs: limits.readyMs })

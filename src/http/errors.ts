@@ -1,4 +1,4 @@
-// Where errors become answers. Everybody gets one shape, a code and a sentence; nobody gets a stack, SQL or a
+// Where errors become answers. Everybody gets one shape, a code and a sentence, and MLflow's clients get theirs; nobody gets a stack, SQL or a
 // driver's words (R33).
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
@@ -6,24 +6,26 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import { InvalidInputError, NotFoundError } from '../errors.ts'
 import { isUnavailable } from '../store/database.ts'
+import { isMlflowUrl, mlflowErrorBody } from './mlflow/errors.ts'
 
 /** Seconds after which a client may try again; far below the window in which a signature stays good. */
 const retryAfterSeconds = 5
 // An answer names the first faults; a body can have thousands.
 const maxFaultsNamed = 3
 
-/** The one shape of every error. *Pure.* */
+/** The shape of every error, but for those of MLflow's API. *Pure.* */
 export function errorBody(code: string, message: string, requestId: string) {
   return { error: { code, message, requestId } }
 }
 
 /** Answers with an error. */
 export function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+  const { url, id } = reply.request
   return reply
     .code(status)
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
-    .send(errorBody(code, message, reply.request.id))
+    .send(isMlflowUrl(url) ? mlflowErrorBody(status, code, message) : errorBody(code, message, id))
 }
 
 /** Translates whatever a route threw. */
@@ -47,6 +49,8 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
     )
   }
   const known = protocolFaults[error.code]
+  // What is left of a body that is too large is not waited for.
+  if (known?.[0] === 413) reply.header('connection', 'close')
   if (known !== undefined) return refuse(reply, ...known)
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500)

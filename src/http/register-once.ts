@@ -5,6 +5,7 @@
 //   I2. The same id with the same bytes changes nothing and is answered with where the version stands now.
 //   I3. The same id with other bytes is refused, and the first effect stays.
 import type { Kysely, Transaction } from 'kysely'
+import { NotFoundError } from '../errors.ts'
 import type { LifecycleDeps } from '../lifecycle/deps.ts'
 import { type RegisterOutcome, type Registration, registerIn, type Standing } from '../lifecycle.ts'
 import type { Database } from '../store/database.ts'
@@ -14,7 +15,7 @@ import { findVersion } from '../store/versions.ts'
 
 export type OnceOutcome =
   | RegisterOutcome
-  /** Nothing was to be registered. */
+  /** Nothing was to be registered, or what was has been deleted since. */
   | { kind: 'ignored' }
   /** The id had come with other bytes (I3). */
   | { kind: 'reused' }
@@ -49,6 +50,9 @@ async function standingOf(
   ref: { name: string; version: number },
 ): Promise<Standing> {
   const row = await findVersion(trx, ref)
-  if (row === undefined) throw new Error(`version ${ref.version} of "${ref.name}" was registered and is gone`)
+  if (row === undefined)
+    throw new NotFoundError(
+      `Version ${ref.version} of "${ref.name}" was registered and has been deleted since.`,
+    )
   return { ...ref, stage: row.stage, state: row.state }
 }

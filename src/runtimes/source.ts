@@ -35,18 +35,24 @@ export function pathOf(source: string): string {
 }
 
 function refuseDisguise(source: string): void {
-  const plain = decodeFully(source)
-  const refuse = (what: string) => {
+  const what = disguiseIn(decodeFully(source))
+  if (what !== null)
     throw new UnreadableSourceError(`the source ${JSON.stringify(source)} must not hold ${what}`)
-  }
-  if (plain.split('/').includes('..')) refuse('".." as a part of its path')
-  if (plain.includes('\\')) refuse('a backslash')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\0-\x1f\x7f]/.test(plain)) refuse('control characters')
 }
 
-/** Byte by byte, so that one byte that is not UTF-8 cannot hide the rest; ends because each round is shorter. */
-function decodeFully(text: string): string {
+/** What in a fully decoded source makes it lead elsewhere than it seems (R15); null when there is nothing. *Pure.* */
+export function disguiseIn(decoded: string): string | null {
+  if (decoded.split('/').includes('..')) return '".." as a part of its path'
+  if (decoded.includes('\\')) return 'a backslash'
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return /[\0-\x1f\x7f]/.test(decoded) ? 'control characters' : null
+}
+
+/**
+ * A source with its percent-encodings undone until none is left. Byte by byte, so that one byte that is not UTF-8
+ * cannot hide the rest; ends because each round is shorter. *Pure.*
+ */
+export function decodeFully(text: string): string {
   const decoded = text.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
   return decoded === text ? text : decodeFully(decoded)
 }

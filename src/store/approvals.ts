@@ -103,12 +103,12 @@ export async function lockRequest(trx: Transaction<Database>, id: string): Promi
   return loadRequest(trx, id)
 }
 
-/** The name of the model that a request is about; throws NotFoundError when there is no such request. */
+/** The name of the model that a request is about, even if it was deleted since. Throws NotFoundError for an unknown request. */
 export async function modelOfRequest(db: Kysely<Database>, id: string): Promise<string> {
   const row = await db
     .selectFrom('approval_request')
-    .innerJoin('registered_model', 'registered_model.id', 'approval_request.model_id')
-    .select('registered_model.name')
+    .innerJoin('every_registered_model as model', 'model.id', 'approval_request.model_id')
+    .select('model.name')
     .where('approval_request.id', '=', id)
     .executeTakeFirst()
   if (row === undefined) throw new NotFoundError(`There is no approval request ${id}.`)

@@ -16,14 +16,19 @@ export type Actor = { principal: string; channel: string; traceId: string }
 /** A stage and the finer state inside it. */
 export type Standing = { stage: string; state: string }
 
-/** A thing that happened, about to become a history row. `from` is null for a registration. */
+/** A thing that happened, about to become a history row. */
 export type HistoryEntry = {
-  version: number
+  /** Null: it happened to the model itself. */
+  version: number | null
   type: string
+  /** Null for a registration, and for what happened to the model itself. */
   from: Standing | null
-  to: Standing
+  /** Null where no version stands anywhere afterwards: it was deleted, or it is about the model itself. */
+  to: Standing | null
   reason?: string | null
   detail?: Record<string, unknown>
+  /** The model counts as unchanged since before. */
+  unnoticed?: true
 }
 
 /** Adds one row to a model's history and moves the model's chain on (H1, H2), in one statement. */
@@ -42,8 +47,8 @@ export async function recordEvent(
     type: entry.type,
     from_stage: entry.from?.stage ?? null,
     from_state: entry.from?.state ?? null,
-    to_stage: entry.to.stage,
-    to_state: entry.to.state,
+    to_stage: entry.to?.stage ?? null,
+    to_state: entry.to?.state ?? null,
     actor: by.principal,
     channel: by.channel,
     reason: entry.reason ?? null,
@@ -63,7 +68,7 @@ export async function recordEvent(
       next_version: model.nextVersion,
       last_seq: model.lastSeq,
       last_hash: model.lastHash,
-      updated_at: now,
+      ...(entry.unnoticed ? {} : { updated_at: now }),
     })
     .where('id', '=', model.id)
     .execute()

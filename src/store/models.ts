@@ -10,6 +10,14 @@ import type { RegisteredModelTable } from './schema.ts'
  */
 export type LockedModel = { id: number; name: string; nextVersion: number; lastSeq: number; lastHash: string }
 
+const lockedColumns = [
+  'id',
+  'name',
+  'next_version as nextVersion',
+  'last_seq as lastSeq',
+  'last_hash as lastHash',
+] as const
+
 /** Locks a registered model until the transaction ends. Throws NotFoundError when there is none. */
 export async function lockModel(trx: Transaction<Database>, name: string): Promise<LockedModel> {
   const model = await lockExisting(trx, name)
@@ -21,12 +29,22 @@ export async function lockModel(trx: Transaction<Database>, name: string): Promi
 export async function ensureModel(trx: Transaction<Database>, name: string, now: Date): Promise<LockedModel> {
   const existing = await lockExisting(trx, name)
   if (existing !== undefined) return existing
-  await trx
+  // Where another transaction was first, its row is there by now.
+  return (await insertModel(trx, { name, description: null }, now)) ?? lockModel(trx, name)
+}
+
+/** Adds a registered model, and so holds its row; undefined when its name is taken. */
+export function insertModel(
+  trx: Transaction<Database>,
+  model: { name: string; description: string | null },
+  now: Date,
+): Promise<LockedModel | undefined> {
+  return trx
     .insertInto('registered_model')
-    .values({ name, created_at: now, updated_at: now })
+    .values({ ...model, created_at: now, updated_at: now })
     .onConflict((conflict) => conflict.column('name').where('deleted_at', 'is', null).doNothing())
-    .execute()
-  return lockModel(trx, name)
+    .returning(lockedColumns)
+    .executeTakeFirst()
 }
 
 /** Finds a registered model by its name; undefined when there is none. */
@@ -40,7 +58,7 @@ export function findModel(
 function lockExisting(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
   return trx
     .selectFrom('registered_model')
-    .select(['id', 'name', 'next_version as nextVersion', 'last_seq as lastSeq', 'last_hash as lastHash'])
+    .select(lockedColumns)
     .where('name', '=', name)
     .forUpdate()
     .executeTakeFirst()

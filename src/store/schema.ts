@@ -72,12 +72,14 @@ export type EventTable = {
   model_id: number
   seq: number
   model: string
-  version: number
+  /** Null: it happened to the model itself. */
+  version: number | null
   type: string
   from_stage: string | null
   from_state: string | null
-  to_stage: string
-  to_state: string
+  /** Null: nothing stands anywhere after it. */
+  to_stage: string | null
+  to_state: string | null
   actor: string
   channel: string
   reason: string | null

@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import { type Lifecycle, stageOf, stateOf } from '../machines/decide.ts'
-import { modelVersionMachineVersion } from '../machines/model-version.ts'
+import { modelVersionMachineVersion, type Stage } from '../machines/model-version.ts'
 import { type Database, json } from './database.ts'
 import type { LockedModel } from './models.ts'
 import type { ModelVersionTable } from './schema.ts'
@@ -25,6 +25,8 @@ export type NewVersion = {
   author: string | null
   registeredBy: string
   traceId: string
+  runLink?: string | null
+  downloadUri?: string | null
 }
 
 /** Adds a version with its tags, in the state its lifecycle begins in. */
@@ -44,8 +46,8 @@ export async function insertVersion(
     exclusive: false,
     source: version.source,
     run_id: version.runId,
-    run_link: null,
-    download_uri: null,
+    run_link: version.runLink ?? null,
+    download_uri: version.downloadUri ?? null,
     digest: version.digest,
     description: version.description,
     author: version.author,
@@ -143,9 +145,45 @@ export async function findIncumbent(db: Kysely<Database>, modelId: number): Prom
   return incumbent
 }
 
+/** The versions of a locked model that are in a stage, by number. */
+export async function listVersionsIn(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  stage: Stage,
+): Promise<VersionRow[]> {
+  const rows = await selectOf(trx, model.id).where('stage', '=', stage).orderBy('version').execute()
+  return rows.map(asVersion)
+}
+
+/** The versions of a locked model for which a validation is running or people are asked, by number. */
+export async function listBusyVersions(
+  trx: Transaction<Database>,
+  model: LockedModel,
+): Promise<VersionRow[]> {
+  const isBusy = sql<boolean>`lifecycle -> 'context' ->> 'validationId' is not null
+    or lifecycle -> 'context' ->> 'requestId' is not null`
+  const rows = await selectOf(trx, model.id).where(isBusy).orderBy('version').execute()
+  return rows.map(asVersion)
+}
+
 /** Finds a version by the model's name; undefined when there is no such model or version. */
 export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promise<VersionRow | undefined> {
   const row = await selectVersion(db, ref).executeTakeFirst()
+  return row === undefined ? undefined : asVersion(row)
+}
+
+/** A version, even one that was deleted since, for whoever tells of what was; undefined when there never was one. */
+export async function findFormerVersion(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+): Promise<VersionRow | undefined> {
+  const row = await db
+    .selectFrom('every_model_version')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .executeTakeFirst()
   return row === undefined ? undefined : asVersion(row)
 }
 
@@ -191,13 +229,12 @@ async function findVersionRow(
   modelId: number,
   version: number,
 ): Promise<VersionRow | undefined> {
-  const row = await db
-    .selectFrom('model_version')
-    .selectAll()
-    .where('model_id', '=', modelId)
-    .where('version', '=', version)
-    .executeTakeFirst()
+  const row = await selectOf(db, modelId).where('version', '=', version).executeTakeFirst()
   return row === undefined ? undefined : asVersion(row)
+}
+
+function selectOf(db: Kysely<Database>, modelId: number) {
+  return db.selectFrom('model_version').selectAll().where('model_id', '=', modelId)
 }
 
 function asVersion(row: Selectable<ModelVersionTable>): VersionRow {

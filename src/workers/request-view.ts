@@ -4,16 +4,18 @@ import type { CheckView, RequestView, VersionView } from '../notifiers/notifier.
 import { type ApprovalRow, listDecisions, loadRequest, modelOfRequest } from '../store/approvals.ts'
 import type { Database } from '../store/database.ts'
 import { listChecks, listValidations } from '../store/validations.ts'
-import { findVersion, listTags, type VersionRow } from '../store/versions.ts'
+import { findFormerVersion, listTags, type VersionRow } from '../store/versions.ts'
 
 /** Collects what people are shown of a request as it stands now. Throws NotFoundError when there is none. */
 export async function loadRequestView(db: Kysely<Database>, requestId: string): Promise<RequestView> {
   const request = await loadRequest(db, requestId)
   const model = await modelOfRequest(db, requestId)
-  const candidate = await loadView(db, model, request.version)
+  const candidate = await loadView(db, request.model_id, request.version)
   if (candidate === null) throw new NotFoundError(`There is no version ${request.version} of "${model}".`)
   const incumbent =
-    request.incumbent_version === null ? null : await loadView(db, model, request.incumbent_version)
+    request.incumbent_version === null
+      ? null
+      : await loadView(db, request.model_id, request.incumbent_version)
   const decisions = await listDecisions(db, requestId)
   return {
     id: request.id,
@@ -34,9 +36,10 @@ export async function loadRequestView(db: Kysely<Database>, requestId: string): 
   }
 }
 
-async function loadView(db: Kysely<Database>, model: string, number: number): Promise<VersionView | null> {
-  const row = await findVersion(db, { name: model, version: number })
-  return row === undefined ? null : asView(row, await listTags(db, row.model_id, number))
+// What was deleted is still told of: whoever was asked about it must see that nothing is asked any more.
+async function loadView(db: Kysely<Database>, modelId: number, number: number): Promise<VersionView | null> {
+  const row = await findFormerVersion(db, modelId, number)
+  return row === undefined ? null : asView(row, await listTags(db, modelId, number))
 }
 
 function asView(row: VersionRow, tags: Record<string, string>): VersionView {

@@ -38,7 +38,15 @@ function send(method: string, path: string, headers: Record<string, string> = {}
   })
 }
 
-const open = ['/healthz', '/readyz', '/sign-in', '/webhooks/mlflow', '/webhooks/registrations']
+const open = [
+  '/health',
+  '/healthz',
+  '/readyz',
+  '/sign-in',
+  '/version',
+  '/webhooks/mlflow',
+  '/webhooks/registrations',
+]
 
 describe('without a token', () => {
   test('only probes, webhooks and the sign-in page answer; everything else is 401', async () => {

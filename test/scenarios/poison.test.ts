@@ -73,7 +73,7 @@ async function deliver({ registrar }: Scene, wish: Wish): Promise<{ model: strin
 }
 
 /** Where each model's version stands, and why, by its history. */
-async function standings({ db }: Scene): Promise<Map<string, { state: string; why: string | null }>> {
+async function standings({ db }: Scene): Promise<Map<string, { state: string | null; why: string | null }>> {
   const events = await db.selectFrom('event').select(['model', 'to_state', 'reason']).orderBy('seq').execute()
   return new Map(events.map(({ model, to_state: state, reason: why }) => [model, { state, why }]))
 }

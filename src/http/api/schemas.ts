@@ -148,10 +148,10 @@ const place = z.object({ stage: z.string(), state: z.string() })
 export const historyEvent = z
   .object({
     seq: z.int(),
-    version: z.int(),
+    version: z.int().nullable().describe('Null: it happened to the model itself.'),
     type: z.string(),
     from: place.nullable(),
-    to: place,
+    to: place.nullable().describe('Null: no version stands anywhere afterwards.'),
     actor: z.string(),
     channel: z.string(),
     reason: z.string().nullable(),

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { canonicalJson, sha256 } from '../../canonical-json.ts'
+import { NotFoundError } from '../../errors.ts'
 import type { Answerer } from '../../lifecycle/answer.ts'
 import { promote } from '../../lifecycle/promotion.ts'
 import { advance, type Registration, register } from '../../lifecycle.ts'
@@ -148,6 +149,7 @@ async function registerByHand(
     bodyHash: sha256(canonicalJson(registration)),
   }
   const outcome = await registerOnce(deps.db, delivery, registration, by, deps)
-  if (outcome.kind === 'ignored') throw new Error('a claimed registration was not noted')
+  if (outcome.kind === 'ignored')
+    throw new NotFoundError('What this idempotency key registered has been deleted since.')
   return outcome
 }

@@ -61,9 +61,13 @@ export function viewEvent(event: Selectable<EventTable>) {
   const { from_stage, from_state, to_stage, to_state } = event
   return {
     ...withTimes(event, 'at'),
-    from: from_stage === null || from_state === null ? null : { stage: from_stage, state: from_state },
-    to: { stage: to_stage, state: to_state },
+    from: placeOf(from_stage, from_state),
+    to: placeOf(to_stage, to_state),
   }
+}
+
+function placeOf(stage: string | null, state: string | null) {
+  return stage === null || state === null ? null : { stage, state }
 }
 
 /** A token, without anything that would let somebody in. */

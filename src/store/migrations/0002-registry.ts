@@ -38,6 +38,21 @@ export const registry = {
       );
       create index registered_model_alias_of_version on registered_model_alias (model_id, version);
 
+      create index registered_model_by_name on every_registered_model (name collate "C")
+        where deleted_at is null;
+      create index registered_model_by_update on every_registered_model (updated_at) where deleted_at is null;
+      create index model_version_by_update on every_model_version (updated_at) where deleted_at is null;
+      create index model_version_of_model_by_update on every_model_version (model_id, updated_at, version)
+        where deleted_at is null;
+      create index model_version_by_number on every_model_version (version) where deleted_at is null;
+      create index model_version_by_run on every_model_version (run_id) where deleted_at is null;
+      create index registered_model_tag_by_value
+        on registered_model_tag (key, left(value, 100) collate "C", model_id);
+      create index model_version_tag_by_value
+        on model_version_tag (key, left(value, 100) collate "C", model_id, version);
+      create index model_version_of_prompt on model_version_tag (model_id)
+        where key = 'mlflow.prompt.is_prompt' and value = 'true';
+
       alter table event alter column version drop not null;
       alter table event alter column to_stage drop not null;
       alter table event alter column to_state drop not null;

@@ -1,0 +1,63 @@
+// From an order to SQL, and to the position of a row in it.
+import { type RawBuilder, sql } from 'kysely'
+import type { Position } from '../search/page-token.ts'
+import type { SortField, SortKey } from '../search/vocabulary.ts'
+
+type Sql = RawBuilder<unknown>
+
+/** What stands for each field in the rows that are ordered. */
+export type SortColumns = Record<SortField, Sql>
+
+/** The `order by` of an order. */
+export function orderBy(order: readonly SortKey[], columns: SortColumns): Sql {
+  return sql.join(
+    order.map(({ field, descending }) => sql`${columns[field]} ${descending ? sql`desc` : sql`asc`}`),
+  )
+}
+
+/** A row's {@link Position} in an order, as JSON. */
+export function positionIn(order: readonly SortKey[], columns: SortColumns): Sql {
+  const values = order.map(({ field }) =>
+    isTime(field)
+      ? sql`to_char(${columns[field]} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+      : columns[field],
+  )
+  return sql`json_build_array(${sql.join(values)})`
+}
+
+/** That a row comes after a position. */
+export function comesAfter(position: Position, order: readonly SortKey[], columns: SortColumns): Sql {
+  const keys = order.map(({ field, descending }, index) => ({
+    column: columns[field],
+    value: sql`${position[index]}::${types[field]}`,
+    beyond: descending ? sql`<` : sql`>`,
+  }))
+  const [first, ...others] = keys
+  if (first === undefined) return sql`false`
+  // Compared as a row, an index that is in this order is entered at the very place.
+  if (order.every(({ descending }) => descending === order[0]?.descending))
+    return sql`(${sql.join(keys.map(({ column }) => column))}) ${first.beyond} (${sql.join(keys.map(({ value }) => value))})`
+  const { column, value, beyond } = first
+  return sql`${column} ${beyond}= ${value} and (${column} ${beyond} ${value} or ${comesAfterAll(others)})`
+}
+
+type ComparedKey = { column: Sql; value: Sql; beyond: Sql }
+
+function comesAfterAll(keys: readonly ComparedKey[]): Sql {
+  return keys.reduceRight<Sql>(
+    (inner, { column, value, beyond }) =>
+      sql`(${column} ${beyond} ${value} or (${column} = ${value} and ${inner}))`,
+    sql`false`,
+  )
+}
+
+const types: SortColumns = {
+  name: sql`text`,
+  version_number: sql`integer`,
+  creation_timestamp: sql`timestamptz`,
+  last_updated_timestamp: sql`timestamptz`,
+}
+
+function isTime(field: SortField): boolean {
+  return field === 'creation_timestamp' || field === 'last_updated_timestamp'
+}

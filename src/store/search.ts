@@ -1,0 +1,106 @@
+// The search of the registry. A page costs as much deep down as at the top, and little in a model of 100,000 versions.
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { pinnedName } from '../search/filter.ts'
+import type { Position } from '../search/page-token.ts'
+import { pageTokenAfter, type Search } from '../search/search.ts'
+import type { Database } from './database.ts'
+import {
+  asModel,
+  type ModelRow,
+  modelColumns,
+  type RegistryModel,
+  type RegistryVersion,
+  versionColumns,
+} from './registry-records.ts'
+import { attributeConditions } from './search-conditions.ts'
+import { comesAfter, orderBy, positionIn, type SortColumns } from './search-order.ts'
+import { tagConditions } from './search-tags.ts'
+
+type Sql = RawBuilder<unknown>
+
+/** One page of what was found; the token leads to the next one and is null on the last. */
+export type Page<Row> = { rows: Row[]; nextPageToken: string | null }
+
+/** One page of a search made by `readModelSearch`. */
+export async function searchModels(db: Kysely<Database>, search: Search): Promise<Page<RegistryModel>> {
+  const { filter } = search
+  const table = sql`registered_model_tag t`
+  const ofRow = sql`t.model_id = m.id`
+  const page = await readPage<ModelRow>(db, search, sortColumnsOf(sql`m`), {
+    columns: modelColumns,
+    from: sql`registered_model m`,
+    conditions: [
+      ...attributeConditions(filter, sql`${table} where ${ofRow}`),
+      ...(await tagConditions(db, filter, { table, ofRow, ofAnyRow: sql`true` })),
+    ],
+  })
+  return { ...page, rows: page.rows.map(asModel) }
+}
+
+/** One page of a search made by `readVersionSearch`. */
+export async function searchVersions(db: Kysely<Database>, search: Search): Promise<Page<RegistryVersion>> {
+  const { filter } = search
+  const name = pinnedName(filter)
+  const { from, isRow, ofAnyRow } = name === null ? anyModel : oneModel(name)
+  const table = sql`model_version_tag t`
+  const ofRow = sql`t.model_id = v.model_id and t.version = v.version`
+  return readPage<RegistryVersion>(db, search, sortColumnsOf(sql`v`), {
+    columns: versionColumns,
+    from,
+    conditions: [
+      isRow,
+      // As in MLflow, one version that is a prompt makes prompts of all that have its name.
+      ...attributeConditions(filter, sql`${table} where t.model_id = v.model_id`),
+      ...(await tagConditions(db, filter, { table, ofRow, ofAnyRow })),
+    ],
+  })
+}
+
+// The zero keeps PostgreSQL from going through models to versions, for which it would assume that every model has the
+// average number of versions. A model with most of them, joined with tags, then took minutes.
+const anyModel = {
+  from: sql`model_version v join registered_model m on m.id = v.model_id + 0`,
+  isRow: sql`true`,
+  ofAnyRow: sql`true`,
+}
+
+// The index on the versions of one model gives them in order, and no name has to be looked up.
+function oneModel(name: string): Record<keyof typeof anyModel, Sql> {
+  const id = sql`(select id from registered_model where name = ${name})`
+  return {
+    from: sql`model_version v cross join (select ${name}::text as name) m`,
+    isRow: sql`v.model_id = ${id}`,
+    ofAnyRow: sql`t.model_id = ${id}`,
+  }
+}
+
+// Names are ordered by code point, as MLflow orders them, whatever the database's locale.
+function sortColumnsOf(row: Sql): SortColumns {
+  return {
+    name: sql`m.name collate "C"`,
+    version_number: sql`${row}.version`,
+    creation_timestamp: sql`${row}.created_at`,
+    last_updated_timestamp: sql`${row}.updated_at`,
+  }
+}
+
+type Parts = { columns: Sql; from: Sql; conditions: Sql[] }
+
+async function readPage<Row extends object>(
+  db: Kysely<Database>,
+  search: Search,
+  sortColumns: SortColumns,
+  { columns, from, conditions }: Parts,
+): Promise<Page<Row>> {
+  const { order, limit, after } = search
+  const where = [sql`true`, ...conditions, ...(after === null ? [] : [comesAfter(after, order, sortColumns)])]
+  // One row more than the page has tells whether there is another page.
+  const { rows } = await sql<Row & { position?: Position }>`
+    select ${columns}, ${positionIn(order, sortColumns)} as position
+    from ${from} where ${sql.join(where, sql` and `)}
+    order by ${orderBy(order, sortColumns)} limit ${limit + 1}`.execute(db)
+  const page = rows.slice(0, limit)
+  const position = rows.length > limit ? page.at(-1)?.position : undefined
+  for (const row of page) delete row.position
+  return { rows: page, nextPageToken: position === undefined ? null : pageTokenAfter(search, position) }
+}
