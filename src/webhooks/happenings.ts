@@ -31,7 +31,8 @@ export type Subject = { name: string; isPrompt: boolean; sequence: number }
 /** What others are told: an event, and its data with the fields in MLflow's order. */
 export type Told = EventName & { data: Record<string, unknown> }
 
-const promptTag = 'mlflow.prompt.is_prompt'
+/** The tag that makes a prompt of a model. */
+export const promptTag = 'mlflow.prompt.is_prompt'
 const promptTextTag = 'mlflow.prompt.text'
 const internalPromptTags = [promptTag, '_mlflow_prompt_type']
 
