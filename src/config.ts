@@ -6,6 +6,8 @@ import type { z } from 'zod'
 import { OperatorError } from './errors.ts'
 import { nearestOf } from './spelling.ts'
 import { variables } from './variables.ts'
+import type { OutboundRules } from './webhooks/guard.ts'
+import type { KeyRing } from './webhooks/secrets.ts'
 
 export { configTable } from './variables.ts'
 
@@ -33,6 +35,8 @@ export type WorkerConfig = {
   checks: number
   /** Notifications in progress at once. */
   notifications: number
+  /** Deliveries to webhooks in progress at once. */
+  deliveries: number
   /** Child processes kept warm for checks that load a model. */
   sandboxes: number
   /** Milliseconds that a stop waits for active jobs. */
@@ -63,6 +67,10 @@ export type Config = {
   /** Null: there is no Slack; requests go to the console. */
   slack: SlackConfig | null
   webhooks: WebhookSecrets
+  /** Where outbound webhooks may lead. */
+  outbound: OutboundRules
+  /** What their secrets are sealed with; empty: they can have none. A key object shows nothing of itself. */
+  encryptionKeys: KeyRing
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Absolute paths of the folders from which local model files may be read. */
   artifactRoots: string[]
@@ -110,6 +118,7 @@ export function describeConfig(config: Config): Record<string, unknown> {
     redisUrl: describeUrl(config.redisUrl),
     slack: config.slack && describeSlack(config.slack),
     webhooks: describeWebhooks(config.webhooks),
+    encryptionKeys: config.encryptionKeys.map(() => hidden),
     adminToken: config.adminToken === null ? null : hidden,
   }
 }
@@ -170,11 +179,17 @@ function buildConfig(values: Values, cwd: string, policyPath: string | null): Co
       mlflow: values.MLFLOW_WEBHOOK_SECRET ?? [],
       registrations: values.REGISTRATION_WEBHOOK_SECRET ?? [],
     },
+    outbound: {
+      schemes: values.WEBHOOK_ALLOWED_SCHEMES,
+      allowPrivateAddresses: values.WEBHOOK_ALLOW_PRIVATE_ADDRESSES === 'true',
+    },
+    encryptionKeys: values.GREENROOM_ENCRYPTION_KEY ?? [],
     logLevel: values.LOG_LEVEL,
     artifactRoots: values.GREENROOM_ARTIFACT_ROOTS ?? [cwd],
     workers: {
       checks: values.GREENROOM_CHECK_CONCURRENCY,
       notifications: values.GREENROOM_NOTIFICATION_CONCURRENCY,
+      deliveries: values.GREENROOM_DELIVERY_CONCURRENCY,
       sandboxes: values.GREENROOM_SANDBOXES,
       shutdownMs: values.GREENROOM_SHUTDOWN_TIMEOUT,
     },

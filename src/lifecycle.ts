@@ -8,6 +8,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { LifecycleDeps } from './lifecycle/deps.ts'
 import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
+import { publishMove, publishRegistered } from './lifecycle/publish.ts'
 import { beginLifecycle, decide, stageOf, stateOf } from './machines/decide.ts'
 import type { ModelVersionEvent, Stage } from './machines/model-version.ts'
 import type { Database } from './store/database.ts'
@@ -106,9 +107,10 @@ export async function registerIn(
     author: version.author,
   }
   const entry = { version: number, type: 'registered', from: null, to: version, detail }
-  const [, , followUps] = await Promise.all([
+  const [, , , followUps] = await Promise.all([
     insertVersion(trx, version, tags),
     recordEvent(trx, model, entry, by, now), // A2
+    publishRegistered(trx, model, version, tags, by, now),
     applyEffects(trx, model, version, effects, by, deps),
   ])
   await follow(trx, model, followUps, by, deps)
@@ -148,9 +150,10 @@ export async function advanceIn(
   if (decision.kind === 'refused') return { kind: 'refused', name: model.name, version: number, stage, state }
   const moved = movedTo(version, decision.next, now)
   const entry = { version: number, type: event.type, from: version, to: moved, ...cause }
-  const [, , followUps] = await Promise.all([
+  const [, , , followUps] = await Promise.all([
     saveLifecycle(trx, moved),
     recordEvent(trx, model, entry, by, now), // A2
+    publishMove(trx, model, version, moved, by, cause.reason ?? null, now),
     applyEffects(trx, model, moved, decision.effects, by, deps),
   ])
   await follow(trx, model, followUps, by, deps) // A4

@@ -15,6 +15,7 @@ import { openSandbox } from './runtimes/sandbox.ts'
 import { isUnavailable, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
+import { systemResolve } from './webhooks/guard.ts'
 import { within } from './within.ts'
 import { commandRunner, giveUpOn } from './workers/commands.ts'
 import { startDispatcher } from './workers/dispatcher.ts'
@@ -71,7 +72,8 @@ async function open(
   await migrate(db).catch(explainUnreachable)
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError })
   onClose(() => queues.close())
-  const deps = { policy, now: () => new Date(), newId: randomUUID }
+  const outbound = { ...config.outbound, resolve: systemResolve }
+  const deps = { policy, now: () => new Date(), newId: randomUUID, outbound, keys: config.encryptionKeys }
 
   if (parts.work) {
     const sandbox = openSandbox({ size: config.workers.sandboxes })

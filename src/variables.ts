@@ -1,8 +1,10 @@
 // The environment variables, each with its grammar, its default and its meaning. `loadConfig` and the README's
 // table both come from here.
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
+import { schemes } from './webhooks/guard.ts'
 
 function wholeNumber(min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`
@@ -54,6 +56,26 @@ const signingSecrets = z.string().transform((text, context): Buffer[] => {
   context.issues.push({ code: 'custom', message, input: null })
   return z.NEVER
 })
+
+const encryptionKeys = z.string().transform((text, context): KeyObject[] => {
+  const keys = text.split(/[\s,]+/).map(decodeKey)
+  const good = keys.filter((key) => key !== null)
+  if (good.length === keys.length) return good.map((key) => createSecretKey(key))
+  const message =
+    'must hold keys of 32 bytes in hex or base64, with commas between them: openssl rand -hex 32'
+  context.issues.push({ code: 'custom', message, input: null })
+  return z.NEVER
+})
+
+function decodeKey(text: string): Buffer | null {
+  if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex')
+  return /^[A-Za-z0-9+/]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : null
+}
+
+const outboundSchemes = z
+  .string()
+  .transform((text) => [...new Set(text.split(',').map((scheme) => scheme.trim()))])
+  .pipe(z.array(z.enum(schemes, { error: 'must hold https or http, or both with a comma between them' })))
 
 const folders = z
   .string()
@@ -133,6 +155,17 @@ export const variables = z.object({
     description:
       'Secrets of `POST /webhooks/registrations`: `whsec_…`, with commas between them. Unset, the route is off.',
   }),
+  WEBHOOK_ALLOWED_SCHEMES: outboundSchemes.prefault('https').meta({
+    description: 'What the URLs of outbound webhooks may begin with: `https`, or `https,http`.',
+  }),
+  WEBHOOK_ALLOW_PRIVATE_ADDRESSES: oneOf(['false', 'true']).prefault('false').meta({
+    description:
+      '`true` lets outbound webhooks reach private addresses and any port: for development, or where whoever may make webhooks may reach all of the network anyway.',
+  }),
+  GREENROOM_ENCRYPTION_KEY: encryptionKeys.optional().meta({
+    description:
+      'Keys for the secrets of outbound webhooks, with commas between them: the first encrypts, all decrypt. Unset, webhooks cannot have a secret. Make one with `openssl rand -hex 32`.',
+  }),
   GREENROOM_ARTIFACT_ROOTS: folders.optional().meta({
     default: 'the working directory',
     description: 'Folders from which local model files may be read: absolute, with `:` between them.',
@@ -143,6 +176,9 @@ export const variables = z.object({
   GREENROOM_NOTIFICATION_CONCURRENCY: wholeNumber(1, 256)
     .prefault('4')
     .meta({ description: 'Notifications that are sent at once.' }),
+  GREENROOM_DELIVERY_CONCURRENCY: wholeNumber(1, 256)
+    .prefault('8')
+    .meta({ description: 'Outbound webhooks that are delivered at once.' }),
   GREENROOM_SANDBOXES: wholeNumber(1, 64)
     .prefault('2')
     .meta({ description: 'Child processes kept warm for checks that load a model.' }),

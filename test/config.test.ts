@@ -34,9 +34,11 @@ test('an empty environment gives the defaults', () => {
     auth: 'tokens',
     slack: null,
     webhooks: { mlflow: [], registrations: [] },
+    outbound: { schemes: ['https'], allowPrivateAddresses: false },
+    encryptionKeys: [],
     logLevel: 'info',
     artifactRoots: ['/srv/app'],
-    workers: { checks: 4, notifications: 4, sandboxes: 2, shutdownMs: 10_000 },
+    workers: { checks: 4, notifications: 4, deliveries: 8, sandboxes: 2, shutdownMs: 10_000 },
     adminToken: null,
   })
 })
@@ -60,6 +62,10 @@ test('every variable ends up in its place, with its units converted', () => {
       GREENROOM_ARTIFACT_ROOTS: '/models:/mnt/share/',
       GREENROOM_CHECK_CONCURRENCY: '8',
       GREENROOM_NOTIFICATION_CONCURRENCY: '2',
+      GREENROOM_DELIVERY_CONCURRENCY: '6',
+      WEBHOOK_ALLOWED_SCHEMES: 'https, http',
+      WEBHOOK_ALLOW_PRIVATE_ADDRESSES: 'true',
+      GREENROOM_ENCRYPTION_KEY: `${'0a'.repeat(32)}, ${Buffer.alloc(32, 11).toString('base64')}`,
       GREENROOM_SANDBOXES: '3',
       GREENROOM_SHUTDOWN_TIMEOUT: '1.5s',
       LOG_LEVEL: 'silent',
@@ -67,7 +73,8 @@ test('every variable ends up in its place, with its units converted', () => {
     },
     (path) => path === '/srv/app/policies/prod.yaml',
   )
-  expect(config).toEqual({
+  const encryptionKeys = config.encryptionKeys.map((key) => key.export())
+  expect({ ...config, encryptionKeys }).toEqual({
     host: '0.0.0.0',
     port: 80,
     publicUrl: 'https://models.example.com/greenroom',
@@ -86,9 +93,11 @@ test('every variable ends up in its place, with its units converted', () => {
       mlflow: ['new secret', 'old secret'],
       registrations: [Buffer.alloc(24, 7), Buffer.alloc(24, 7), Buffer.alloc(24, 7)],
     },
+    outbound: { schemes: ['https', 'http'], allowPrivateAddresses: true },
+    encryptionKeys: [Buffer.alloc(32, 10), Buffer.alloc(32, 11)],
     logLevel: 'silent',
     artifactRoots: ['/models', '/mnt/share'],
-    workers: { checks: 8, notifications: 2, sandboxes: 3, shutdownMs: 1500 },
+    workers: { checks: 8, notifications: 2, deliveries: 6, sandboxes: 3, shutdownMs: 1500 },
     adminToken: 'a'.repeat(32),
   })
 })
@@ -132,6 +141,8 @@ test.each(['0.0.0.0', '::', '10.0.0.7', '127.example.com', 'localhost.example.co
 const aUrl = 'must be a URL such as'
 const signingFault =
   'REGISTRATION_WEBHOOK_SECRET must hold entries of whsec_ and the base64 of at least 24 random bytes: echo "whsec_$(openssl rand -base64 32)"'
+const encryptionFault =
+  'GREENROOM_ENCRYPTION_KEY must hold keys of 32 bytes in hex or base64, with commas between them: openssl rand -hex 32'
 const adminFault =
   'GREENROOM_ADMIN_TOKEN must be at least 24 letters, digits or ._~+/- that nobody can guess: openssl rand -hex 32'
 
@@ -180,6 +191,14 @@ test.each<[Environment, string]>([
   [{ REGISTRATION_WEBHOOK_SECRET: `whsec_${Buffer.alloc(23).toString('base64')}` }, signingFault],
   [{ REGISTRATION_WEBHOOK_SECRET: `whsec_${key.slice(0, 20)}$$$${key}` }, signingFault],
   [{ REGISTRATION_WEBHOOK_SECRET: `whsec_${key}A` }, signingFault],
+  [
+    { WEBHOOK_ALLOWED_SCHEMES: 'https,ftp' },
+    'WEBHOOK_ALLOWED_SCHEMES must hold https or http, or both with a comma between them',
+  ],
+  [{ WEBHOOK_ALLOW_PRIVATE_ADDRESSES: 'yes' }, 'WEBHOOK_ALLOW_PRIVATE_ADDRESSES must be one of false, true'],
+  [{ GREENROOM_ENCRYPTION_KEY: 'a'.repeat(40) }, encryptionFault],
+  [{ GREENROOM_ENCRYPTION_KEY: `${'a'.repeat(64)},` }, encryptionFault],
+  [{ GREENROOM_ENCRYPTION_KEY: `${'a'.repeat(64)}, passphrase` }, encryptionFault],
   [
     { GREENROOM_ARTIFACT_ROOTS: '/models:share' },
     'GREENROOM_ARTIFACT_ROOTS must be absolute paths with ":" between them',
@@ -233,6 +252,7 @@ describe('secrets', () => {
     REDIS_URL: 'redis://:redis-canary@cache',
     GREENROOM_ADMIN_TOKEN: 'admin-canary-admin-canary-admin',
     MLFLOW_WEBHOOK_SECRET: 'mlflow-canary',
+    GREENROOM_ENCRYPTION_KEY: Buffer.from('encryption-canary-encryption-can').toString('base64'),
     REGISTRATION_WEBHOOK_SECRET: `whsec_${Buffer.from('registration-canary-registration').toString('base64')}`,
   }
   const config = load(env)
@@ -240,6 +260,9 @@ describe('secrets', () => {
   const canaries = [
     'canary',
     ...(env.REGISTRATION_WEBHOOK_SECRET.slice(6, 26).match(/.{8}/g) ?? []),
+    ...(env.GREENROOM_ENCRYPTION_KEY.match(/.{8}/g) ?? []),
+    '65 6e 63 72',
+    '101,110,99',
     '72 65 67 69',
     '114,101,103',
   ]
@@ -265,6 +288,7 @@ describe('secrets', () => {
       redisUrl: 'redis://:***@cache',
       slack: { channel: 'C0MODELS', botToken: '[secret]' },
       webhooks: { mlflow: ['[secret]'], registrations: ['[secret]'] },
+      encryptionKeys: ['[secret]'],
       adminToken: '[secret]',
     })
     expect(describeConfig(load({}))).toEqual({ ...load({}) })

@@ -5,6 +5,8 @@ import type { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
 import type { LifecycleDeps } from '../lifecycle/deps.ts'
 import type { Database } from '../store/database.ts'
+import type { Outbound } from '../webhooks/guard.ts'
+import type { KeyRing } from '../webhooks/secrets.ts'
 import type { Queues } from '../workers/queues.ts'
 
 /** What the HTTP side is handed instead of reaching for it. */
@@ -13,6 +15,10 @@ export type AppDeps = LifecycleDeps & {
   db: Kysely<Database>
   log: FastifyBaseLogger
   queues: Pick<Queues, 'all' | 'ping'>
+  /** Where outbound webhooks may lead. */
+  outbound: Outbound
+  /** What their secrets are sealed with. */
+  keys: KeyRing
 }
 
 /** Our application: Fastify with zod at its boundary. */

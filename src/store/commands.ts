@@ -17,6 +17,7 @@ export type CommandPayloads = {
   updateRequest: { requestId: string }
   expireRequest: { requestId: string }
   replyPrivately: { channel: string; user: string; text: string }
+  deliverWebhook: { deliveryId: string }
 }
 export type CommandKind = keyof CommandPayloads
 
@@ -27,8 +28,12 @@ export const queueOf = {
   updateRequest: 'notifications',
   expireRequest: 'notifications',
   replyPrivately: 'notifications',
+  deliverWebhook: 'deliveries',
 } as const satisfies Record<CommandKind, string>
 export type QueueName = (typeof queueOf)[CommandKind]
+
+/** The version that a command is about; what others are told of may be about a model as a whole. */
+type VersionOf<K extends CommandKind> = K extends 'deliverWebhook' ? number | null : number
 
 /** A command to append. `runAt` defers it; without it it is due at once. */
 export type NewCommand = {
@@ -37,7 +42,7 @@ export type NewCommand = {
     kind: K
     payload: CommandPayloads[K]
     model: string
-    version: number
+    version: VersionOf<K>
     traceId: string
     runAt?: Date
   }
@@ -50,7 +55,7 @@ export type ClaimedCommand = {
     kind: K
     payload: CommandPayloads[K]
     model: string
-    version: number
+    version: VersionOf<K>
     traceId: string
     attempt: number
     failures: number
@@ -86,7 +91,7 @@ export async function appendCommands(trx: Transaction<Database>, commands: NewCo
 }
 
 /** What the dispatcher hands to a queue. */
-export type Dispatched = Attempt & { kind: string; queue: string; model: string; version: number }
+export type Dispatched = Attempt & { kind: string; queue: string; model: string; version: number | null }
 
 /** Takes up to `limit` due commands for dispatch: raises their attempt and gives them a queue lease. */
 export async function takeDue(db: Kysely<Database>, limit: number, leaseMs: number): Promise<Dispatched[]> {

@@ -97,7 +97,8 @@ export type CommandTable = {
   queue: string
   payload: Json<Record<string, unknown>>
   model: string
-  version: number
+  /** Null for what is about the model as a whole. */
+  version: number | null
   trace_id: string
   status: Generated<CommandStatus>
   /** Grows with every dispatch; the fence against late workers (V9). */
@@ -206,6 +207,61 @@ export type SessionTable = {
   expires_at: Timestamp
 }
 
+/** Whom to tell of what happens here. */
+export type WebhookTable = {
+  id: string
+  name: string
+  url: string
+  description: string | null
+  status: WebhookStatus
+  /** What deliveries are signed with, sealed; null: they are not signed. */
+  secret: string | null
+  created_at: Timestamp
+  updated_at: Timestamp
+  deleted_at: ColumnType<Date | null, Date | undefined, Date>
+}
+
+export type WebhookStatus = 'ACTIVE' | 'DISABLED'
+
+/** What a webhook is told of, in the order in which that was asked for. */
+export type WebhookEventTable = { webhook_id: string; position: number; entity: string; action: string }
+
+/**
+ * Where a delivery stands. `dead`: given up on after three days, or refused for good; `cancelled`: its webhook was
+ * disabled or deleted before it could be made.
+ */
+export type WebhookDeliveryStatus = 'pending' | 'delivered' | 'dead' | 'cancelled'
+
+/** One event on its way to one webhook; its id and its body stay the same in every attempt (V14). */
+export type WebhookDeliveryTable = {
+  id: string
+  webhook_id: string
+  entity: string
+  action: string
+  /** The very text that is sent. */
+  body: string
+  model: string
+  version: number | null
+  /** Where the event stands in the model's history: what the receiver can order by. */
+  sequence: number
+  status: Generated<WebhookDeliveryStatus>
+  attempts: Generated<number>
+  created_at: Timestamp
+  ended_at: Timestamp | null
+}
+
+/** What came of one attempt at a delivery. */
+export type WebhookAttemptTable = {
+  delivery_id: string
+  attempt: number
+  at: Timestamp
+  /** What the receiver answered with; null when no answer came. */
+  status: number | null
+  /** Why no answer came, in one word; null when one did. */
+  error: string | null
+  ms: number
+}
+
 export type Database = {
   /** A view of what is not deleted, as all but deletion sees it; likewise `model_version`. */
   registered_model: RegisteredModelTable
@@ -224,4 +280,8 @@ export type Database = {
   delivery: DeliveryTable
   token: TokenTable
   session: SessionTable
+  webhook: WebhookTable
+  webhook_event: WebhookEventTable
+  webhook_delivery: WebhookDeliveryTable
+  webhook_attempt: WebhookAttemptTable
 }

@@ -16,6 +16,21 @@ export async function saveModelTags(
     on conflict (model_id, key) do update set value = excluded.value`.execute(trx)
 }
 
+/** The value of a model's tag; null when it has none of that key. */
+export async function findModelTag(
+  trx: Transaction<Database>,
+  modelId: number,
+  key: string,
+): Promise<string | null> {
+  const row = await trx
+    .selectFrom('registered_model_tag')
+    .select('value')
+    .where('model_id', '=', modelId)
+    .where('key', '=', key)
+    .executeTakeFirst()
+  return row?.value ?? null
+}
+
 /** Takes a tag off a model. *Idempotent.* */
 export async function deleteModelTag(
   trx: Transaction<Database>,

@@ -1,5 +1,6 @@
 import { recordFinding } from '../lifecycle/findings.ts'
 import type { ClaimedCommand } from '../store/commands.ts'
+import { giveUpDelivery, runDeliverWebhook } from './deliver-webhook.ts'
 import type { CommandDeps } from './deps.ts'
 import { runCheckCommand } from './run-check.ts'
 import { runExpireRequest, runPostRequest, runReplyPrivately, runUpdateRequest } from './tell-people.ts'
@@ -19,13 +20,22 @@ export function commandRunner(deps: CommandDeps): CommandRunner {
         return runExpireRequest(deps, command)
       case 'replyPrivately':
         return runReplyPrivately(deps, command)
+      case 'deliverWebhook':
+        return runDeliverWebhook(deps, command, signal)
     }
   }
 }
 
-/** A check that cannot be made is an errored finding, so that its validation reaches its end all the same. */
+/**
+ * A check that cannot be made is an errored finding, so that its validation reaches its end all the same; a delivery
+ * ends as dead.
+ */
 export function giveUpOn(deps: CommandDeps): WorkerDeps['giveUp'] {
   return async (command: ClaimedCommand, why: string): Promise<boolean> => {
+    if (command.kind === 'deliverWebhook') {
+      await giveUpDelivery(deps, command, why)
+      return true
+    }
     if (command.kind !== 'runCheck') return false
     const at = deps.now()
     const finding = { verdict: 'errored', summary: why, measured: {}, digest: null } as const

@@ -11,7 +11,7 @@ import { type QueueName, queueOf } from '../store/commands.ts'
 import { within } from '../within.ts'
 
 /** What a job carries: which command, and which attempt at it (Q1). */
-export type JobData = { commandId: string; attempt: number; model: string; version: number }
+export type JobData = { commandId: string; attempt: number; model: string; version: number | null }
 
 /** Does one job; the string it gives is shown in the queue dashboard. */
 export type Processor = (data: JobData) => Promise<string>

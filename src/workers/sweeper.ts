@@ -9,6 +9,7 @@ import {
 } from '../store/abandoned-commands.ts'
 import type { Dispatched, QueueName } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
+import { forgetDeliveries } from '../store/webhook-deliveries.ts'
 import { type Background, startLoop } from './background.ts'
 import { queueLeaseMs } from './dispatcher.ts'
 import type { Queues } from './queues.ts'
@@ -36,6 +37,7 @@ async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): Promise
   const reclaimed = await reclaimAbandoned(db, batchSize)
   if (reclaimed > 0) log.warn({ commands: reclaimed }, 'took commands back from workers that are gone')
   await forgetEnded(db, keptDays, batchSize)
+  await forgetDeliveries(db, keptDays, batchSize)
   const overdue = await listOverdueQueued(db, batchSize)
   if (overdue.length === 0) return
   const held = await Promise.all(

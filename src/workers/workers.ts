@@ -14,13 +14,15 @@ import {
   type ClaimedCommand,
   claimCommand,
   giveBack,
+  type QueueName,
   renewLease,
   retryCommand,
 } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { within } from '../within.ts'
 import type { Background } from './background.ts'
-import type { Consumer, JobData, Processor, Queues } from './queues.ts'
+import { type Backoff, backoffMs } from './backoff.ts'
+import { type Consumer, type JobData, type Processor, type Queues, queueNames } from './queues.ts'
 
 /** How an attempt ended. For `done` the processor has ended the command in its own transaction. */
 export type Ended =
@@ -42,7 +44,7 @@ export type WorkerDeps = {
   /** Tries to end a command that has failed too often in its own way; false leaves it to be buried. */
   giveUp: (command: ClaimedCommand, why: string) => Promise<boolean>
   now: () => Date
-  concurrency: { checks: number; notifications: number }
+  concurrency: Record<QueueName, number>
   shutdownMs: number
 }
 
@@ -50,6 +52,9 @@ const leaseMs = 8_000
 const heartbeatMs = 2_500
 const maxCheckFailures = 3
 const maxMessageAgeMs = 7 * 86_400_000
+// Far more than a delivery needs until its own schedule ends it: it keeps killing its workers.
+const maxDeliveryFailures = 100
+const backoff: Backoff = { firstMs: 1_000, mostMs: 300_000 }
 const lastCallMs = 1_000
 const shutdown = new Error('the worker is stopping')
 
@@ -57,10 +62,9 @@ const shutdown = new Error('the worker is stopping')
 export function startWorkers(deps: WorkerDeps): Background {
   const active = new Map<AbortController, Attempt>()
   const process: Processor = (data) => runJob(deps, active, data)
-  const consumers: Consumer[] = [
-    deps.queues.consume('checks', deps.concurrency.checks, process),
-    deps.queues.consume('notifications', deps.concurrency.notifications, process),
-  ]
+  const consumers: Consumer[] = queueNames.map((name) =>
+    deps.queues.consume(name, deps.concurrency[name], process),
+  )
   return {
     stop: async () => {
       const drained = Promise.all(consumers.map((consumer) => consumer.drain()))
@@ -131,7 +135,7 @@ async function settle(deps: WorkerDeps, command: ClaimedCommand, ended: Ended, l
     if (!(await deps.giveUp(command, ended.why))) await buryCommand(deps.db, command, ended.why)
     return `gave up: ${ended.why}`
   }
-  const delayMs = ended.afterMs ?? backoffMs(command.failures)
+  const delayMs = ended.afterMs ?? backoffMs(command.failures, backoff)
   log.warn({ why: ended.why, delayMs }, 'will try again')
   await retryCommand(deps.db, command, ended.why, delayMs)
   return `will try again in ${delayMs} ms: ${ended.why}`
@@ -146,20 +150,17 @@ async function beat(deps: WorkerDeps, attempt: Attempt, controller: AbortControl
   }
 }
 
-// A check says soon that it cannot be made; a message outlasts an outage of days; a deadline is never given up.
+// A check says soon that it cannot be made; a message outlasts an outage of days; a deadline is never given up;
+// a delivery has a schedule of its own.
 function isExhausted(command: ClaimedCommand, failures: number, now: Date): boolean {
   switch (command.kind) {
     case 'runCheck':
       return failures >= maxCheckFailures
+    case 'deliverWebhook':
+      return failures >= maxDeliveryFailures
     case 'expireRequest':
       return false
     default:
       return failures > 0 && now.getTime() - command.createdAt.getTime() >= maxMessageAgeMs
   }
-}
-
-/** 1 s, 2 s, 4 s … up to 5 min, with up to a fifth of jitter so that failures do not return together. */
-function backoffMs(failures: number): number {
-  const base = Math.min(300_000, 1_000 * 2 ** Math.min(failures, 9))
-  return Math.round(base * (1 + Math.random() / 5))
 }

@@ -86,3 +86,30 @@ export const withoutTimeLimit: Edit[] = [
     to: "setTimeout(() => resolve({ kind: 'timedOut' }), 3_600_000)",
   },
 ]
+
+/** A delivery is written anew for every attempt (V14). */
+export const withRewrittenBody: Edit[] = [
+  {
+    file: 'workers/deliver-webhook.ts',
+    from: 'message: delivery }',
+    to: "message: { ...delivery, body: delivery.body.replace('+00:00', '+' + at.getTime()) } }",
+  },
+]
+
+/** Every attempt at a delivery is another delivery (V14). */
+export const withFreshId: Edit[] = [
+  {
+    file: 'workers/deliver-webhook.ts',
+    from: 'message: delivery }',
+    to: 'message: { ...delivery, id: crypto.randomUUID() } }',
+  },
+]
+
+/** Webhooks may lead anywhere (R13). */
+export const withoutGuard: Edit[] = [
+  {
+    file: 'config.ts',
+    from: "allowPrivateAddresses: values.WEBHOOK_ALLOW_PRIVATE_ADDRESSES === 'true'",
+    to: 'allowPrivateAddresses: true',
+  },
+]

@@ -45,9 +45,11 @@ export function testConfig(changes: Partial<Config> = {}): Config {
     auth: 'tokens',
     slack: null,
     webhooks: { mlflow: [mlflowSecret], registrations: [registrationKey] },
+    outbound: { schemes: ['https'], allowPrivateAddresses: false },
+    encryptionKeys: [],
     logLevel: 'debug',
     artifactRoots: [],
-    workers: { checks: 1, notifications: 1, sandboxes: 1, shutdownMs: 1_000 },
+    workers: { checks: 1, notifications: 1, deliveries: 1, sandboxes: 1, shutdownMs: 1_000 },
     adminToken: null,
     ...changes,
   }
@@ -65,6 +67,8 @@ export async function openApp(changes: Changes = {}): Promise<AppFixture> {
     db: database.db,
     log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
     queues: { all: [], ping: async () => {} },
+    outbound: { schemes: ['https'], allowPrivateAddresses: false, resolve: async () => [] },
+    keys: [],
     ...others,
     config: testConfig(config),
   }

@@ -69,7 +69,7 @@ for (const backend of backends()) {
       running.push(startDispatcher({ db: test.db, databaseUrl: test.url, queues: open.queues, log }))
     }
     function startWork(run: CommandRunner, shutdownMs = 5_000): Background {
-      const concurrency = { checks: 2, notifications: 8 }
+      const concurrency = { checks: 2, notifications: 8, deliveries: 1 }
       const giveUp = async () => false
       const now = () => new Date()
       const worker = startWorkers({

@@ -3,6 +3,7 @@ import { approvalRoutes } from './approvals.ts'
 import { modelRoutes } from './models.ts'
 import { tokenRoutes } from './tokens.ts'
 import { versionRoutes } from './versions.ts'
+import { webhookDeliveryRoutes } from './webhooks.ts'
 
 /** Adds the API; to be registered under its prefix. */
 export async function apiRoutes(app: App, { deps }: { deps: AppDeps }): Promise<void> {
@@ -10,4 +11,5 @@ export async function apiRoutes(app: App, { deps }: { deps: AppDeps }): Promise<
   versionRoutes(app, deps)
   approvalRoutes(app, deps)
   tokenRoutes(app, deps)
+  webhookDeliveryRoutes(app, deps)
 }

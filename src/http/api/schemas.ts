@@ -202,3 +202,44 @@ export const token = z
     revoked_at: time.nullable(),
   })
   .meta({ id: 'Token' })
+
+export const deliveryStatuses = z
+  .enum(['pending', 'delivered', 'dead', 'cancelled'])
+  .describe('`dead`: given up on. `cancelled`: the webhook was disabled or deleted before.')
+
+const delivery = z
+  .object({
+    id: z.string().describe('What the receiver gets as `X-MLflow-Delivery-Id`, the same in every attempt.'),
+    entity: z.string(),
+    action: z.string(),
+    model: z.string(),
+    version: z.int().nullable(),
+    sequence: z.int().describe('Where the event stands in the history of the model.'),
+    status: deliveryStatuses,
+    attempts: z.int(),
+    created_at: time,
+    ended_at: time.nullable(),
+    log: z.array(
+      z.object({
+        attempt: z.int(),
+        at: time,
+        status: z.int().nullable().describe('What the receiver answered with; null when no answer came.'),
+        error: z
+          .string()
+          .nullable()
+          .describe(
+            'Why no answer came: `connection`, `timeout`, `unresolvable` (no such host), `blocked` (the host is inside) or `locked` (the secret cannot be read).',
+          ),
+        ms: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'Delivery' })
+
+export const deliveryList = z.object({
+  deliveries: z.array(delivery).describe('Newest first.'),
+  next_before: z
+    .string()
+    .nullable()
+    .describe('What to pass as `before` for older deliveries; null at the end.'),
+})

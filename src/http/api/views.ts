@@ -4,6 +4,7 @@ import type { ModelSummary, RequestRecord, VersionRecord, VersionSummary } from 
 import type { EventTable } from '../../store/schema.ts'
 import type { TokenRow } from '../../store/tokens.ts'
 import type { CheckResult } from '../../store/validations.ts'
+import type { DeliveryRecord } from '../../store/webhook-deliveries.ts'
 import { rolesIn } from '../roles.ts'
 
 type TimeKeys<T> = { [K in keyof T]: T[K] extends Date | null ? K : never }[keyof T]
@@ -75,6 +76,14 @@ export function viewToken(row: TokenRow) {
     ...withTimes(row, 'created_at', 'expires_at', 'revoked_at'),
     name: row.principal,
     roles: rolesIn(row.roles),
+  }
+}
+
+/** A delivery to a webhook with what came of every attempt. */
+export function viewDelivery({ webhook_id: _, log, ...delivery }: DeliveryRecord) {
+  return {
+    ...withTimes(delivery, 'created_at', 'ended_at'),
+    log: log.map(({ delivery_id: _, ...attempt }) => withTimes(attempt, 'at')),
   }
 }
 

@@ -11,6 +11,7 @@ import { registeredModels } from './registered-models.ts'
 import { checkContentType } from './request.ts'
 import { search } from './search.ts'
 import { resolveRoots } from './source.ts'
+import { webhooks } from './webhooks.ts'
 
 /** The release whose registry this answers like. */
 const mlflowVersion = '3.17.2'
@@ -33,6 +34,7 @@ export async function mlflowRoutes(app: FastifyInstance, { deps }: { deps: AppDe
     createModelVersion(deps, roots),
     ...modelVersions(deps),
     ...search(deps),
+    ...webhooks(deps),
   ]
   for (const prefix of prefixes) {
     for (const { method, path, access, take } of endpoints)
