@@ -1,6 +1,6 @@
 import { ApiError, type NoAnswer, NoAnswerError } from '../client/errors.ts'
+import { tokenFile } from '../client/settings.ts'
 import { InvalidInputError, NotFoundError, OperatorError } from '../errors.ts'
-import { tokenFile } from './settings.ts'
 import { show } from './words.ts'
 
 /** An error as it is told: the code for programs, and what happened and what to do next. */
@@ -22,15 +22,11 @@ export function explain(error: unknown): Fault {
 }
 
 function explainRefusal({ status, code, message, requestId }: ApiError): Fault {
+  const id = requestId === null ? {} : { request_id: requestId }
   const told = show(message)
-  if (status === 401) return { code, message: `${told} ${signInHint()}`, request_id: requestId }
-  if (status >= 500)
-    return {
-      code,
-      message: `${told} The server's log has it under ${show(requestId)}.`,
-      request_id: requestId,
-    }
-  return { code, message: told, request_id: requestId }
+  if (status === 401) return { code, message: `${told} ${signInHint()}`, ...id }
+  if (status < 500 || requestId === null) return { code, message: told, ...id }
+  return { code, message: `${told} The server's log has it under ${show(requestId)}.`, ...id }
 }
 
 function signInHint(): string {
