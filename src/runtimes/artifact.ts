@@ -51,6 +51,13 @@ export async function readArtifact(source: string, roots: string[], limits: Limi
   return { kind: isFolder ? 'folder' : 'file', digest, bytes, files }
 }
 
+/** The content of one of an artifact's files, which must have been kept. *Pure.* */
+export function contentOf(artifact: Artifact, path: string): Uint8Array {
+  const content = artifact.files.find((file) => file.path === path)?.content
+  if (content == null) throw new Error(`the content of ${path} was not kept`)
+  return content
+}
+
 /** The real path of a source under one of the roots (F1). */
 async function locate(source: string, roots: string[]): Promise<string> {
   const path = pathOf(source)

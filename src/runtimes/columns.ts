@@ -41,7 +41,8 @@ function partsOf(
     return inputs.map((input) => ({ input, columns: matched(input, [input.name], 'there is') }))
   if (features !== null) return [{ input: only, columns: matched(only, features, 'its metadata names') }]
   const columns = header.filter((column) => column !== target)
-  return [{ input: only, columns: matched(only, columns, `besides the target, ${file} has`) }]
+  const where = target === null ? `${file} has` : `besides the target, ${file} has`
+  return [{ input: only, columns: matched(only, columns, where) }]
 }
 
 function matched(input: ModelInput, columns: string[], where: string): string[] {
