@@ -7,8 +7,13 @@ export type Cell = number | bigint | boolean | string | null | undefined
 /** Rows to predict: objects with a value for each column, or numbers in the order of the model's columns. */
 export type Rows = readonly Readonly<Record<string, Cell>>[] | readonly ArrayLike<number>[]
 
-/** Rows as a table: for each row the cell of each of its columns. */
-export type RowTable = { columns: string[]; rows: number; cell(row: number, column: number): Cell }
+/** Rows as a table: for each row the cell of each of its columns. Rows that are arrays do not name those. */
+export type RowTable = {
+  columns: string[]
+  isUnnamed: boolean
+  rows: number
+  cell(row: number, column: number): Cell
+}
 
 const mostNamed = 20
 
@@ -21,7 +26,7 @@ export function tableOf(rows: Rows, wanted: string[] | null): RowTable {
   if (!Array.isArray(rows))
     throw new InvalidInputError('The rows must be an array: of objects, or of arrays.')
   const [first] = rows as unknown[]
-  if (first === undefined) return { columns: wanted ?? [], rows: 0, cell: () => undefined }
+  if (first === undefined) return { columns: wanted ?? [], isUnnamed: false, rows: 0, cell: () => undefined }
   return isNumbers(first) ? ofNumbers(rows, first, wanted) : ofObjects(rows, wanted)
 }
 
@@ -44,7 +49,7 @@ function ofNumbers(rows: readonly unknown[], first: ArrayLike<Cell>, wanted: str
     throw new InvalidInputError(`Row ${index + 1} has ${row.length} values; ${takes}.`)
   }
   const lines = rows as ArrayLike<Cell>[]
-  return { columns, rows: rows.length, cell: (row, column) => lines[row]?.[column] }
+  return { columns, isUnnamed: true, rows: rows.length, cell: (row, column) => lines[row]?.[column] }
 }
 
 function ofObjects(rows: readonly unknown[], wanted: string[] | null): RowTable {
@@ -62,7 +67,7 @@ function ofObjects(rows: readonly unknown[], wanted: string[] | null): RowTable 
     )
   }
   const cell = (row: number, column: number) => lines[row]?.[columns[column] ?? '']
-  return { columns, rows: rows.length, cell }
+  return { columns, isUnnamed: false, rows: rows.length, cell }
 }
 
 function isNumbers(row: unknown): row is ArrayLike<Cell> {
