@@ -1,5 +1,6 @@
 import { feedsFor, type Layout } from './columns.ts'
-import { type LoadedModel, run, UnusableModelError } from './onnx.ts'
+import { type LoadedModel, run } from './onnx.ts'
+import { UnusableModelError } from './unusable.ts'
 
 const rowsAtOnce = 4096
 

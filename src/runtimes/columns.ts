@@ -1,5 +1,6 @@
 // How the columns of a table become the inputs of a model.
-import { type Feed, type LoadedModel, type ModelInput, UnusableModelError } from './onnx.ts'
+import type { Feed, LoadedModel, ModelInput } from './onnx.ts'
+import { UnusableModelError } from './unusable.ts'
 
 /**
  * Which columns a model takes: one input that holds them side by side, or one input for each column.

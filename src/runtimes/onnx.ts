@@ -3,11 +3,7 @@ import { z } from 'zod'
 import { type Engine, webAssembly } from './engine.ts'
 import type { OnnxFiles } from './onnx-files.ts'
 import { readMetadata } from './onnx-metadata.ts'
-
-/** The model itself is at fault: it does not load, does not run, or does not fit the data. The message says how. */
-export class UnusableModelError extends Error {
-  override name = 'UnusableModelError'
-}
+import { UnusableModelError } from './unusable.ts'
 
 /** One input of a model: its tensor type, and its shape with null where any size is taken. */
 export type ModelInput = { name: string; type: string; shape: (number | null)[] }

@@ -1,16 +1,14 @@
 // Carrying out a task: what happens inside of a sandbox.
 import { OperatorError } from '../errors.ts'
-import { readArtifact } from './artifact.ts'
+import { maxModelBytes, readArtifact } from './artifact.ts'
 import { predictTable } from './batches.ts'
 import { feedsFor, type Layout, layoutOf, zerosFor } from './columns.ts'
 import type { Measured, ModelAnswer, ModelTask, Predicted, PredictTask, SmokeTask } from './model-task.ts'
-import { type Answer, type Feed, type LoadedModel, loadModel, run, UnusableModelError } from './onnx.ts'
+import { type Answer, type Feed, type LoadedModel, loadModel, run } from './onnx.ts'
 import { pickOnnx } from './onnx-files.ts'
 import { UnreadableSourceError } from './source.ts'
 import { numbersOf, openTable } from './table.ts'
-
-/** The largest model that is loaded, in bytes, over all of its files. */
-export const maxModelBytes = 512 * 1024 ** 2
+import { UnusableModelError } from './unusable.ts'
 
 type Loaded = { model: LoadedModel; digest: string; loadMs: number }
 

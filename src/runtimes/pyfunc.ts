@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { InvalidInputError } from '../errors.ts'
-import type { Artifact } from './artifact.ts'
-import { contentOf } from './artifact.ts'
+import { type Artifact, contentOf } from './artifact.ts'
 import type { Predictions } from './batches.ts'
 import type { SignatureColumn } from './mlmodel.ts'
-import { UnusableModelError } from './onnx.ts'
 import { type Cell, type Rows, type RowTable, tableOf } from './rows.ts'
 import { type Python, startScoring } from './scoring.ts'
+import { UnusableModelError } from './unusable.ts'
 
 const rowsAtOnce = 4096
 

@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperatorError } from '../errors.ts'
-import { UnusableModelError } from './onnx.ts'
+import { UnusableModelError } from './unusable.ts'
 
 /** A scoring server that is up. `invoke` makes one call, `close` ends it. *Idempotent.* */
 export type ScoringServer = { invoke(body: object): Promise<unknown>; close(): Promise<void> }
