@@ -45,7 +45,8 @@ function placed(source: string, places: Places): Located {
   const uri = normalized(source, scheme)
   if (places.permits(uri)) return { kind: 'remote', uri }
   throw new UnsupportedSourceError(
-    `the source ${shown(source)} is not among the places that models may be read from (GREENROOM_REMOTE_SOURCES)`,
+    `the source ${shown(source)} is not among the places that models may be read from ` +
+      '(GREENROOM_ARTIFACT_URLS); add its place, or take the checks that read the artifact out of the policy of this model',
   )
 }
 
@@ -75,23 +76,23 @@ export async function fetchArtifact(
 }
 
 /**
- * Hands `use` a source on this machine, and the folder above it, for the artifact of any source: a local one as it is,
- * with no folder; a remote one fetched, and removed again afterwards. Throws as {@link locate} and
- * {@link fetchArtifact} do.
+ * Hands `use` a source on this machine for the artifact of any source, and the folders that it may be read from beside
+ * those that local ones may: a local source as it is; a remote one fetched, and removed again afterwards. Throws as
+ * {@link locate} and {@link fetchArtifact} do.
  */
 export async function withArtifact<T>(
   source: string,
   places: Places,
   limits: DownloadLimits,
-  use: (source: string, folder: string | null) => Promise<T>,
+  use: (source: string, roots: string[]) => Promise<T>,
 ): Promise<T> {
   const located = await locate(source, places, limits.signal)
-  if (located.kind === 'local') return use(located.source, null)
+  if (located.kind === 'local') return use(located.source, [])
   const folder = await mkdtemp(join(tmpdir(), 'greenroom-artifact-'))
   try {
     const place = join(folder, 'artifact')
     await fetchArtifact(located.uri, place, places, limits)
-    return await use(place, folder)
+    return await use(place, [folder])
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

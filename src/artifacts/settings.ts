@@ -1,6 +1,7 @@
 // What the environment says about where artifacts are.
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Places } from './remote.ts'
 import type { Tracking } from './tracking-server.ts'
 
 /** What MLflow's own variables say about the tracking server. */
@@ -26,6 +27,18 @@ export function trackingFrom(env: TrackingVariables): Tracking | null {
   // MLflow's own client prefers a user where it is given both.
   const authorization = basic ?? (token ? `Bearer ${token}` : null)
   return { url: url.href.replace(/[?#].*$/s, '').replace(/\/+$/, ''), authorization }
+}
+
+/** Artifacts may be fetched from below these addresses, and from the tracking server. *Pure.* */
+export function placesBelow(addresses: string[], tracking: Tracking | null): Places {
+  const tops = addresses.map((address) => {
+    const isHttp = /^https?:/i.test(address)
+    return (isHttp ? new URL(address).href : address).replace(/\/*$/, '/')
+  })
+  return {
+    tracking,
+    permits: (uri) => uri.startsWith('mlflow-artifacts:') || tops.some((top) => uri.startsWith(top)),
+  }
 }
 
 /** The absolute path of the folder in which fetched artifacts are kept. */

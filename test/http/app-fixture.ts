@@ -47,6 +47,8 @@ export function testConfig(changes: Partial<Config> = {}): Config {
     webhooks: { mlflow: [mlflowSecret], registrations: [registrationKey] },
     logLevel: 'debug',
     artifactRoots: [],
+    artifactUrls: [],
+    tracking: null,
     workers: { checks: 1, notifications: 1, sandboxes: 1, shutdownMs: 1_000 },
     adminToken: null,
     ...changes,
