@@ -54,8 +54,16 @@ export type Model = {
  * something must be installed or set.
  */
 export async function loadModel(name: string, which: Which, options: Options = {}): Promise<Model> {
-  const { env = process.env } = options
-  const to = await connect(options)
+  return loadThrough(await connect(options), name, which, options.env ?? process.env)
+}
+
+/** {@link loadModel} over a connection that is known. */
+export async function loadThrough(
+  to: Connection,
+  name: string,
+  which: Which,
+  env: NodeJS.ProcessEnv,
+): Promise<Model> {
   const version = await getVersion(to, name, await numberOf(to, name, which))
   const artifact = await bring(version, env)
   // Whoever only asks the registry does not load a runtime.

@@ -7,7 +7,7 @@ import { readDescription } from '../runtimes/mlmodel.ts'
 import { type LoadedModel, loadModel } from '../runtimes/onnx.ts'
 import { pickOnnx } from '../runtimes/onnx-files.ts'
 import { startPyfunc } from '../runtimes/pyfunc.ts'
-import { numbersIn, type Rows, tableOf } from '../runtimes/rows.ts'
+import { numbersIn, type Rows, rowTable } from '../runtimes/rows.ts'
 
 /** A model in its runtime. */
 export type Runtime = {
@@ -64,7 +64,7 @@ async function openOnnx(artifact: Artifact): Promise<Runtime> {
 }
 
 async function predictRows(model: LoadedModel, names: string[] | null, rows: Rows): Promise<Predictions> {
-  const table = tableOf(rows, names)
+  const table = rowTable(rows, names)
   if (table.rows === 0) return { values: new Float64Array(), width: 1 }
   const layout = layoutOf(model, { file: 'the first row', header: table.columns, target: null })
   return predictTable(model, layout, numbersIn(table), table.rows)

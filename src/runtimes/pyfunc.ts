@@ -7,7 +7,7 @@ import { InvalidInputError } from '../errors.ts'
 import { type Artifact, contentOf } from './artifact.ts'
 import type { Predictions } from './batches.ts'
 import type { SignatureColumn } from './mlmodel.ts'
-import { type Cell, type Rows, type RowTable, tableOf } from './rows.ts'
+import { type Cell, type Rows, type RowTable, rowTable } from './rows.ts'
 import { type Python, startScoring } from './scoring.ts'
 import { UnusableModelError } from './unusable.ts'
 
@@ -53,7 +53,7 @@ async function predict(
   columns: SignatureColumn[] | null,
   invoke: (body: object) => Promise<unknown>,
 ): Promise<Predictions> {
-  const table = tableOf(rows, columns === null ? null : wantedOf(columns, rows))
+  const table = rowTable(rows, columns === null ? null : wantedOf(columns, rows))
   const isUnnamed = columns === null && table.isUnnamed
   const answers: number[][] = []
   for (let from = 0; from < table.rows; from += rowsAtOnce) {

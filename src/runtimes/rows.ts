@@ -22,7 +22,7 @@ const mostNamed = 20
  * row says which there are. Throws InvalidInputError, naming row and column, when one is missing or rows are not
  * alike. *Pure.*
  */
-export function tableOf(rows: Rows, wanted: string[] | null): RowTable {
+export function rowTable(rows: Rows, wanted: string[] | null): RowTable {
   if (!Array.isArray(rows))
     throw new InvalidInputError('The rows must be an array: of objects, or of arrays.')
   const [first] = rows as unknown[]

@@ -36,6 +36,6 @@ export async function runCheckCommand(
 async function loadSubject(db: Kysely<Database>, name: string, number: number): Promise<CheckSubject | null> {
   const row = await findTaggedVersion(db, { name, version: number })
   if (row === undefined) return null
-  const { version, source, download_uri, digest, metrics, tags } = row
-  return { name, version, source: download_uri ?? source, digest, metrics, tags }
+  const { version, digest, metrics, tags } = row
+  return { name, version, source: row.download_uri ?? row.source, digest, metrics, tags }
 }
