@@ -3,6 +3,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { inspect } from 'node:util'
 import type { z } from 'zod'
+import { trackingFrom } from './artifacts/settings.ts'
+import type { Tracking } from './artifacts/tracking-server.ts'
 import { OperatorError } from './errors.ts'
 import { nearestOf } from './spelling.ts'
 import { variables } from './variables.ts'
@@ -45,7 +47,7 @@ export type WorkerConfig = {
 
 /**
  * All that a deployment can set, with units converted. One made by `loadConfig` shows no secret when it, its
- * `slack` or its `webhooks` is printed or turned into JSON; a copy made by spreading has lost that.
+ * `slack`, its `webhooks` or its `tracking` is printed or turned into JSON; a copy made by spreading has lost that.
  */
 export type Config = {
   /** Address to listen on. */
@@ -74,6 +76,10 @@ export type Config = {
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Absolute paths of the folders from which local model files may be read. */
   artifactRoots: string[]
+  /** Addresses below which remote artifacts may be read. */
+  artifactUrls: string[]
+  /** The MLflow tracking server that knows where artifacts are; null: there is none. */
+  tracking: Tracking | null
   workers: WorkerConfig
   /** A bearer token with every right; null: there is none. */
   adminToken: string | null
@@ -119,6 +125,7 @@ export function describeConfig(config: Config): Record<string, unknown> {
     slack: config.slack && describeSlack(config.slack),
     webhooks: describeWebhooks(config.webhooks),
     encryptionKeys: config.encryptionKeys.map(() => hidden),
+    tracking: config.tracking && describeTracking(config.tracking),
     adminToken: config.adminToken === null ? null : hidden,
   }
 }
@@ -186,6 +193,8 @@ function buildConfig(values: Values, cwd: string, policyPath: string | null): Co
     encryptionKeys: values.GREENROOM_ENCRYPTION_KEY ?? [],
     logLevel: values.LOG_LEVEL,
     artifactRoots: values.GREENROOM_ARTIFACT_ROOTS ?? [cwd],
+    artifactUrls: values.GREENROOM_ARTIFACT_URLS ?? [],
+    tracking: trackingFrom(values),
     workers: {
       checks: values.GREENROOM_CHECK_CONCURRENCY,
       notifications: values.GREENROOM_NOTIFICATION_CONCURRENCY,
@@ -222,6 +231,10 @@ function describeWebhooks(webhooks: WebhookSecrets): Record<string, unknown> {
   }
 }
 
+function describeTracking(tracking: Tracking): Record<string, unknown> {
+  return { ...tracking, authorization: tracking.authorization === null ? null : hidden }
+}
+
 /** A connection URL without its password and without its query, which may hold one. */
 function describeUrl(text: string | null): string | null {
   if (text === null) return null
@@ -233,6 +246,7 @@ function describeUrl(text: string | null): string | null {
 
 function hideSecrets(config: Config): Config {
   if (config.slack !== null) showAs(config.slack, describeSlack(config.slack))
+  if (config.tracking !== null) showAs(config.tracking, describeTracking(config.tracking))
   showAs(config.webhooks, describeWebhooks(config.webhooks))
   return showAs(config, describeConfig(config))
 }

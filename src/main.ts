@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { placesBelow } from './artifacts/settings.ts'
 import type { Config } from './config.ts'
 import { OperatorError } from './errors.ts'
 import { ensureAdminToken } from './http/admin-token.ts'
@@ -78,7 +79,8 @@ async function open(
   if (parts.work) {
     const sandbox = openSandbox({ size: config.workers.sandboxes })
     onClose(() => sandbox.close())
-    const checks = { artifactRoots: config.artifactRoots, sandbox }
+    const places = placesBelow(config.artifactUrls, config.tracking)
+    const checks = { artifactRoots: config.artifactRoots, places, sandbox }
     const commandDeps = { ...deps, db, notifier: openNotifier(config, log, print), checks }
     const workers = startWorkers({
       db,

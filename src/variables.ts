@@ -83,6 +83,14 @@ const folders = z
   .refine((paths) => paths.every((path) => isAbsolute(path)), 'must be absolute paths with ":" between them')
   .transform((paths) => paths.map((path) => resolve(path)))
 
+const addresses = z
+  .string()
+  .transform((text) => text.split(/[\s,]+/))
+  .refine(
+    (places) => places.every((place) => /^(https?|s3):\/\/[^\s@?#/]+(\/[^\s@?#]*)?$/.test(place)),
+    'must be addresses such as https://models.example.com/ or s3://bucket/folder/, with spaces between them',
+  )
+
 const adminToken = z
   .string()
   .regex(
@@ -132,6 +140,11 @@ export const variables = z.object({
     description:
       'Who the command line is, at a server where `GREENROOM_AUTH` is `off`; the server does not read it.',
   }),
+  GREENROOM_PYTHON: z.string().optional().meta({
+    default: 'python3',
+    description:
+      'Python with MLflow, with which the command line and programs run models that are not ONNX; the server does not read it.',
+  }),
   SLACK_BOT_TOKEN: z
     .string()
     .optional()
@@ -170,6 +183,19 @@ export const variables = z.object({
     default: 'the working directory',
     description: 'Folders from which local model files may be read: absolute, with `:` between them.',
   }),
+  GREENROOM_ARTIFACT_URLS: addresses.optional().meta({
+    description:
+      'Addresses below which remote model files may be read: `https://host/path/`, `s3://bucket/`, with spaces between them.',
+  }),
+  MLFLOW_TRACKING_URI: httpUrl('https://mlflow.example.com').optional().meta({
+    description:
+      'MLflow tracking server that is asked where `models:/m-…` and `runs:/…` sources are, and for `mlflow-artifacts:`.',
+  }),
+  MLFLOW_TRACKING_TOKEN: z.string().optional().meta({ description: 'Token for that server.' }),
+  MLFLOW_TRACKING_USERNAME: z.string().optional().meta({
+    description: 'User at that server, in place of a token.',
+  }),
+  MLFLOW_TRACKING_PASSWORD: z.string().optional().meta({ description: 'Password of that user.' }),
   GREENROOM_CHECK_CONCURRENCY: wholeNumber(1, 256)
     .prefault('4')
     .meta({ description: 'Checks that run at once.' }),

@@ -38,6 +38,8 @@ test('an empty environment gives the defaults', () => {
     encryptionKeys: [],
     logLevel: 'info',
     artifactRoots: ['/srv/app'],
+    artifactUrls: [],
+    tracking: null,
     workers: { checks: 4, notifications: 4, deliveries: 8, sandboxes: 2, shutdownMs: 10_000 },
     adminToken: null,
   })
@@ -60,6 +62,9 @@ test('every variable ends up in its place, with its units converted', () => {
       MLFLOW_WEBHOOK_SECRET: 'new secret, old secret',
       REGISTRATION_WEBHOOK_SECRET: `whsec_${key}, whsec_${key} whsec_${key}`,
       GREENROOM_ARTIFACT_ROOTS: '/models:/mnt/share/',
+      GREENROOM_ARTIFACT_URLS: 's3://models/prod, https://models.example.com',
+      MLFLOW_TRACKING_URI: 'https://mlflow.example.com/base/',
+      MLFLOW_TRACKING_TOKEN: 'track-canary',
       GREENROOM_CHECK_CONCURRENCY: '8',
       GREENROOM_NOTIFICATION_CONCURRENCY: '2',
       GREENROOM_DELIVERY_CONCURRENCY: '6',
@@ -97,6 +102,8 @@ test('every variable ends up in its place, with its units converted', () => {
     encryptionKeys: [Buffer.alloc(32, 10), Buffer.alloc(32, 11)],
     logLevel: 'silent',
     artifactRoots: ['/models', '/mnt/share'],
+    artifactUrls: ['s3://models/prod', 'https://models.example.com'],
+    tracking: { url: 'https://mlflow.example.com/base', authorization: 'Bearer track-canary' },
     workers: { checks: 8, notifications: 2, deliveries: 6, sandboxes: 3, shutdownMs: 1500 },
     adminToken: 'a'.repeat(32),
   })
@@ -143,6 +150,8 @@ const signingFault =
   'REGISTRATION_WEBHOOK_SECRET must hold entries of whsec_ and the base64 of at least 24 random bytes: echo "whsec_$(openssl rand -base64 32)"'
 const encryptionFault =
   'GREENROOM_ENCRYPTION_KEY must hold keys of 32 bytes in hex or base64, with commas between them: openssl rand -hex 32'
+const artifactFault =
+  'GREENROOM_ARTIFACT_URLS must be addresses such as https://models.example.com/ or s3://bucket/folder/, with spaces between them'
 const adminFault =
   'GREENROOM_ADMIN_TOKEN must be at least 24 letters, digits or ._~+/- that nobody can guess: openssl rand -hex 32'
 
@@ -207,6 +216,11 @@ test.each<[Environment, string]>([
     { GREENROOM_ARTIFACT_ROOTS: '/models:' },
     'GREENROOM_ARTIFACT_ROOTS must be absolute paths with ":" between them',
   ],
+  [{ GREENROOM_ARTIFACT_URLS: 's3://' }, artifactFault],
+  [{ GREENROOM_ARTIFACT_URLS: 'https://u:p@models.example.com/' }, artifactFault],
+  [{ GREENROOM_ARTIFACT_URLS: 'https://models.example.com/?key=1' }, artifactFault],
+  [{ GREENROOM_ARTIFACT_URLS: 's3://a/ file:///etc' }, artifactFault],
+  [{ MLFLOW_TRACKING_URI: 'sqlite:///mlflow.db' }, `MLFLOW_TRACKING_URI ${aUrl} https://mlflow.example.com`],
   [{ GREENROOM_CHECK_CONCURRENCY: '0' }, 'GREENROOM_CHECK_CONCURRENCY must be a whole number from 1 to 256'],
   [{ GREENROOM_SANDBOXES: '65' }, 'GREENROOM_SANDBOXES must be a whole number from 1 to 64'],
   [
@@ -254,9 +268,12 @@ describe('secrets', () => {
     MLFLOW_WEBHOOK_SECRET: 'mlflow-canary',
     GREENROOM_ENCRYPTION_KEY: Buffer.from('encryption-canary-encryption-can').toString('base64'),
     REGISTRATION_WEBHOOK_SECRET: `whsec_${Buffer.from('registration-canary-registration').toString('base64')}`,
+    MLFLOW_TRACKING_URI: 'https://mlflow.example.com',
+    MLFLOW_TRACKING_TOKEN: 'track-canary',
   }
   const config = load(env)
-  const parts = { config, slack: config.slack, webhooks: config.webhooks }
+  const { slack: slackConfig, webhooks, tracking } = config
+  const parts = { config, slackConfig, webhooks, tracking }
   const canaries = [
     'canary',
     ...(env.REGISTRATION_WEBHOOK_SECRET.slice(6, 26).match(/.{8}/g) ?? []),
@@ -289,6 +306,7 @@ describe('secrets', () => {
       slack: { channel: 'C0MODELS', botToken: '[secret]' },
       webhooks: { mlflow: ['[secret]'], registrations: ['[secret]'] },
       encryptionKeys: ['[secret]'],
+      tracking: { url: 'https://mlflow.example.com', authorization: '[secret]' },
       adminToken: '[secret]',
     })
     expect(describeConfig(load({}))).toEqual({ ...load({}) })

@@ -1,3 +1,4 @@
+import { withArtifact } from '../artifacts/fetch.ts'
 import type { Finding } from '../policy/finding.ts'
 import type { ArtifactCheck } from '../policy/policy.ts'
 import { type Artifact, maxArtifactBytes, readArtifact } from '../runtimes/artifact.ts'
@@ -38,14 +39,16 @@ async function readWithin(
   const timeLimit = AbortSignal.timeout(timeoutMs)
   const signal = AbortSignal.any([env.signal, timeLimit])
   try {
-    return await readArtifact(source, env.artifactRoots, {
-      maxBytes: maxArtifactBytes,
-      keepContent: false,
-      signal,
-    })
+    return await withArtifact(source, env.places, { maxBytes: maxArtifactBytes, signal }, (local, roots) =>
+      readArtifact(local, [...env.artifactRoots, ...roots], {
+        maxBytes: maxArtifactBytes,
+        keepContent: false,
+        signal,
+      }),
+    )
   } catch (error) {
     env.signal.throwIfAborted()
-    // A slow disk is not the model's fault.
+    // A slow disk or network is not the model's fault.
     if (timeLimit.aborted)
       throw new CheckErroredError(`reading ${source} took longer than ${wordMs(timeoutMs)}`)
     if (error instanceof UnreadableSourceError) return { unreadable: error.message }

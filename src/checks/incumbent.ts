@@ -19,7 +19,7 @@ export async function checkIncumbent(
   if (incumbent.version === candidate.version) return unopposed('this version is the one in Production')
   const predict = ({ source }: CheckSubject): Promise<Run> => {
     const data = { file: rule.data, target: rule.target }
-    return runModel({ kind: 'predict', source, roots: env.artifactRoots, data }, rule.timeoutMs, env)
+    return runModel({ kind: 'predict', data }, source, rule.timeoutMs, env)
   }
   const [itsRun, ours] = await Promise.all([predict(incumbent), predict(candidate)])
   if (ours.kind === 'unusable')

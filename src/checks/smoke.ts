@@ -17,12 +17,11 @@ export async function checkSmoke(
   _incumbent: CheckSubject | null,
   env: CheckEnvironment,
 ): Promise<Finding> {
-  const { source } = candidate
   const data = rule.data === null ? null : { file: rule.data, target: rule.target }
   // The timing must not bring a slow model to its time limit.
   const timing = { warmUps, runs: timedRuns, budgetMs: rule.timeoutMs / 4 }
-  const task = { kind: 'smoke' as const, source, roots: env.artifactRoots, data, sampleRows, timing }
-  const run = await runModel(task, rule.timeoutMs, env)
+  const task = { kind: 'smoke' as const, data, sampleRows, timing }
+  const run = await runModel(task, candidate.source, rule.timeoutMs, env)
   if (run.kind === 'unusable')
     return {
       verdict: 'failed',

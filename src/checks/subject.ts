@@ -1,3 +1,4 @@
+import type { Places } from '../artifacts/remote.ts'
 import type { Finding } from '../policy/finding.ts'
 import type { ModelSandbox } from '../runtimes/sandbox.ts'
 
@@ -18,6 +19,8 @@ export type CheckSubject = {
 export type CheckEnvironment = {
   /** The folders that models may be read from; relative files are looked for in each in turn. */
   artifactRoots: string[]
+  /** From where artifacts that are not on this machine may be fetched. */
+  places: Places
   sandbox: ModelSandbox
   /** Cancels the check. */
   signal: AbortSignal

@@ -1,8 +1,7 @@
 // What approve and decline share: finding the request that is meant, and saying what an answer led to.
-import { answerApproval, type Decided, getVersion } from '../client/api.ts'
+import { answerApproval, type Decided, eachVersion, getVersion } from '../client/api.ts'
 import type { Connection } from '../client/call.ts'
 import { InvalidInputError, NotFoundError } from '../errors.ts'
-import { eachVersion } from './pick.ts'
 import type { Result, Screen } from './shell.ts'
 import { paint, show } from './words.ts'
 

@@ -1,6 +1,10 @@
+import { DigestMismatchError } from '../artifacts/cache.ts'
+import { UnavailableSourceError } from '../artifacts/remote.ts'
 import { ApiError, type NoAnswer, NoAnswerError } from '../client/errors.ts'
+import { tokenFile } from '../client/settings.ts'
 import { InvalidInputError, NotFoundError, OperatorError } from '../errors.ts'
-import { tokenFile } from './settings.ts'
+import { UnreadableSourceError } from '../runtimes/source.ts'
+import { UnusableModelError } from '../runtimes/unusable.ts'
 import { show } from './words.ts'
 
 /** An error as it is told: the code for programs, and what happened and what to do next. */
@@ -14,6 +18,7 @@ export function explain(error: unknown): Fault {
   if (error instanceof OperatorError) return { code: 'operator', message }
   if (error instanceof InvalidInputError) return { code: error.code, message }
   if (error instanceof NotFoundError) return { code: 'not_found', message }
+  for (const [code, kind] of artifactFaults) if (error instanceof kind) return { code, message }
   if (process.env.LOG_LEVEL === 'debug') console.error(error)
   return {
     code: 'internal',
@@ -21,16 +26,20 @@ export function explain(error: unknown): Fault {
   }
 }
 
+/** What may be wrong with an artifact that is loaded here; the message says what. */
+const artifactFaults: [string, new (...args: never[]) => Error][] = [
+  ['unreadable_source', UnreadableSourceError],
+  ['unavailable_source', UnavailableSourceError],
+  ['digest_mismatch', DigestMismatchError],
+  ['unusable_model', UnusableModelError],
+]
+
 function explainRefusal({ status, code, message, requestId }: ApiError): Fault {
+  const id = requestId === null ? {} : { request_id: requestId }
   const told = show(message)
-  if (status === 401) return { code, message: `${told} ${signInHint()}`, request_id: requestId }
-  if (status >= 500)
-    return {
-      code,
-      message: `${told} The server's log has it under ${show(requestId)}.`,
-      request_id: requestId,
-    }
-  return { code, message: told, request_id: requestId }
+  if (status === 401) return { code, message: `${told} ${signInHint()}`, ...id }
+  if (status < 500 || requestId === null) return { code, message: told, ...id }
+  return { code, message: `${told} The server's log has it under ${show(requestId)}.`, ...id }
 }
 
 function signInHint(): string {

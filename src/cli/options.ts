@@ -1,5 +1,6 @@
 // What several commands take, and how what is typed becomes a value. A value that cannot be is a usage error.
 import { InvalidArgumentError, Option } from 'commander'
+import { parseAddress } from '../client/settings.ts'
 import { parseDuration } from '../duration.ts'
 
 /** What every command that calls the server takes. */
@@ -25,14 +26,12 @@ export function reasonOption(meaning: string): Option {
   return new Option('--reason <text>', meaning)
 }
 
-/** A server's address without a slash at its end. Throws InvalidArgumentError. *Pure.* */
-export function parseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !['http:', 'https:'].includes(url.protocol))
-    throw new InvalidArgumentError('It must be a URL such as http://127.0.0.1:4100.')
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
-    throw new InvalidArgumentError('It must be a URL without a user, a query and a fragment.')
-  return url.href.replace(/\/+$/, '')
+function parseUrl(text: string): string {
+  try {
+    return parseAddress(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
 }
 
 /** A version number. Throws InvalidArgumentError. *Pure.* */

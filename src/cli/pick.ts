@@ -1,13 +1,10 @@
 // Which version a command means when none is named.
-import { getModel, type Model } from '../client/api.ts'
+import { findInStage, getModel } from '../client/api.ts'
 import type { Connection } from '../client/call.ts'
 import { NotFoundError } from '../errors.ts'
+import type { Stage } from '../machines/model-version.ts'
 import type { Screen } from './shell.ts'
 import { show } from './words.ts'
-
-type Summary = Model['versions'][number]
-
-const pageSize = 1_000
 
 /** The version that was named, else the newest one; says so when it had to choose. Throws NotFoundError. */
 export async function pickNewest(
@@ -32,23 +29,21 @@ export async function pickStaged(
   given: number | undefined,
 ): Promise<number> {
   if (given !== undefined) return given
-  for await (const { version, stage } of eachVersion(to, name)) {
-    if (stage !== 'Staging') continue
-    screen.note(`Taking version ${version} of ${show(name)}, the newest in Staging.`)
-    return version
-  }
-  throw new NotFoundError(
-    `"${name}" has no version in Staging; \`greenroom info ${name}\` shows where its versions are.`,
-  )
+  return pickInStage(to, screen, name, 'Staging')
 }
 
-/** Every version of a model, newest first. */
-export async function* eachVersion(to: Connection, name: string): AsyncGenerator<Summary> {
-  for (let before: number | undefined; ; ) {
-    const page = { limit: pageSize, ...(before !== undefined && { before }) }
-    const { versions, next_before } = await getModel(to, name, page)
-    yield* versions
-    if (next_before === null) return
-    before = next_before
-  }
+/** The newest version in a stage, which it names. Throws NotFoundError. */
+export async function pickInStage(
+  to: Connection,
+  screen: Screen,
+  name: string,
+  stage: Stage,
+): Promise<number> {
+  const version = await findInStage(to, name, stage)
+  if (version === null)
+    throw new NotFoundError(
+      `"${name}" has no version in ${stage}; \`greenroom info ${name}\` shows where its versions are.`,
+    )
+  screen.note(`Taking version ${version} of ${show(name)}, the newest in ${stage}.`)
+  return version
 }

@@ -10,6 +10,7 @@ import { addMigrate } from './migrate.ts'
 import { addModels } from './models.ts'
 import { jsonOption, urlOption } from './options.ts'
 import { addPolicy } from './policy.ts'
+import { addPredict } from './predict.ts'
 import { addPromote } from './promote.ts'
 import { addRegister } from './register.ts'
 import { addServe } from './serve.ts'
@@ -42,8 +43,17 @@ function buildProgram(shell: Shell): Command {
     .exitOverride()
     .addHelpText('after', environmentHelp)
   program.commandsGroup('Models:')
-  for (const add of [addModels, addInfo, addRegister, addValidate, addPromote, addArchive, addHistory])
-    add(program, shell)
+  const adders = [
+    addModels,
+    addInfo,
+    addRegister,
+    addValidate,
+    addPromote,
+    addArchive,
+    addHistory,
+    addPredict,
+  ]
+  for (const add of adders) add(program, shell)
   program.commandsGroup('Approval:')
   for (const add of [addApprovals, addApprove, addDecline]) add(program, shell)
   program.commandsGroup('Server:')

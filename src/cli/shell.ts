@@ -1,9 +1,9 @@
 // What surrounds every command: the connection it is handed, how its result is shown, and what its errors say.
 import type { Command } from 'commander'
 import type { Connection } from '../client/call.ts'
+import { readSettings } from '../client/settings.ts'
 import { explain } from './faults.ts'
 import type { CallOptions } from './options.ts'
-import { readSettings } from './settings.ts'
 import { paint, showJson } from './words.ts'
 
 /** What a command leaves behind: whether it was done, the document for machines, the lines for people. */
@@ -45,7 +45,8 @@ export function makeShell(): Shell {
   return {
     remote: (command, act) =>
       guarded(command, async (json) => {
-        const settings = await readSettings(process.env, command.optsWithGlobals<CallOptions>().url)
+        const { url } = command.optsWithGlobals<CallOptions>()
+        const settings = await readSettings(process.env, { url }, 'cli')
         return finish(await act(settings, screenFor(json)), json)
       }),
     local: (command, act) => guarded(command, async (json) => finish(await act(screenFor(json)), json)),

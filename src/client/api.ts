@@ -2,10 +2,12 @@
 import { z } from 'zod'
 import { InvalidInputError } from '../errors.ts'
 import * as shape from '../http/api/schemas.ts'
-import { type Connection, call } from './call.ts'
+import type { Stage } from '../machines/model-version.ts'
+import { type Connection, call, callMlflow } from './call.ts'
 
 export type ModelSummary = z.infer<typeof shape.modelSummary>
 export type Model = z.infer<typeof shape.model>
+export type VersionSummary = Model['versions'][number]
 export type Version = z.infer<typeof shape.version>
 export type Validation = Version['validations'][number]
 export type Check = Validation['checks'][number]
@@ -42,13 +44,38 @@ export async function listModels(to: Connection): Promise<ModelSummary[]> {
   return models
 }
 
-/** A model with its newest versions, at most `limit` (1 to 1,000), below `before` when given. */
+/** A model with its newest versions, at most `limit` (1 to 1,000), below `before` and in `stage` when given. */
 export function getModel(
   to: Connection,
   name: string,
-  page: { limit: number; before?: number },
+  page: { limit: number; before?: number | undefined; stage?: Stage | undefined },
 ): Promise<Model> {
   return call(to, { method: 'GET', path: modelPath(name), query: page }, shape.model)
+}
+
+/** Every version of a model, newest first. */
+export async function* eachVersion(to: Connection, name: string): AsyncGenerator<VersionSummary> {
+  for (let before: number | undefined; ; ) {
+    const { versions, next_before } = await getModel(to, name, { limit: pageSize, before })
+    yield* versions
+    if (next_before === null) return
+    before = next_before
+  }
+}
+
+/** The newest version of a model that is in a stage; null when none is. */
+export async function findInStage(to: Connection, name: string, stage: Stage): Promise<number | null> {
+  const { versions } = await getModel(to, name, { limit: 1, stage })
+  return versions[0]?.version ?? null
+}
+
+const aliased = z.object({ model_version: z.object({ version: z.string().regex(/^[1-9]\d{0,9}$/) }) })
+
+/** The version that an alias of a model names. */
+export async function getAliased(to: Connection, name: string, alias: string): Promise<number> {
+  const path = 'registered-models/alias'
+  const answer = await callMlflow(to, { method: 'GET', path, query: { name, alias } }, aliased)
+  return Number(answer.model_version.version)
 }
 
 /** One version with its validations and its newest approval request. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { errorShape } from '../http/api/schemas.ts'
 import { ApiError, NoAnswerError } from './errors.ts'
 
@@ -24,27 +24,65 @@ export type Call = {
   body?: Record<string, unknown>
 }
 
+/** An API of the server: where it is, and how it says no; null for what is no refusal of its. */
+type Dialect = { root: string; refusal(status: number, body: unknown): ApiError | null }
+
+const own: Dialect = {
+  root: '/api/v1',
+  refusal: (status, body) => {
+    const refused = errorShape.safeParse(body)
+    if (!refused.success) return null
+    const { code, message, requestId } = refused.data.error
+    return new ApiError(status, code, message, requestId)
+  },
+}
+
+const mlflowError = z.object({ error_code: z.string(), message: z.string() })
+const mlflow: Dialect = {
+  root: '/api/2.0/mlflow',
+  refusal: (status, body) => {
+    const refused = mlflowError.safeParse(body)
+    return refused.success
+      ? new ApiError(status, refused.data.error_code, refused.data.message, null)
+      : own.refusal(status, body)
+  },
+}
+
 /**
  * Makes one call and gives its answer, parsed. Nothing is tried twice. Throws ApiError when the server refuses,
  * NoAnswerError when no Greenroom server answers.
  */
-export async function call<T>(to: Connection, request: Call, shape: z.ZodType<T>): Promise<T> {
-  const response = await send(to, request)
+export function call<T>(to: Connection, request: Call, shape: z.ZodType<T>): Promise<T> {
+  return exchange(to, own, request, shape)
+}
+
+/** {@link call} for MLflow's REST API; `path` is below `/api/2.0/mlflow`. */
+export function callMlflow<T>(to: Connection, request: Call, shape: z.ZodType<T>): Promise<T> {
+  return exchange(to, mlflow, request, shape)
+}
+
+async function exchange<T>(
+  to: Connection,
+  { root, refusal }: Dialect,
+  request: Call,
+  shape: z.ZodType<T>,
+): Promise<T> {
+  const response = await send(to, root, request)
   const body = await readJson(to, response)
-  if (!response.ok) {
-    const refused = errorShape.safeParse(body)
-    if (!refused.success) throw strange(to, `it answered with HTTP ${response.status}`)
-    const { code, message, requestId } = refused.data.error
-    throw new ApiError(response.status, code, message, requestId)
-  }
+  if (!response.ok)
+    throw refusal(response.status, body) ?? strange(to, `it answered with HTTP ${response.status}`)
   const answer = shape.safeParse(body)
   if (answer.success) return answer.data
   const field = answer.error.issues[0]?.path.map(String).join('.')
   throw strange(to, `its answer is not one that this program knows${field ? ` (at "${field}")` : ''}`)
 }
 
-async function send(to: Connection, { method, path, query = {}, body }: Call): Promise<Response> {
-  const url = new URL(`${to.url}/api/v1/${path}`)
+async function send(
+  to: Connection,
+  root: string,
+  { method, path, query = {}, body }: Call,
+): Promise<Response> {
+  const url = new URL(`${to.url}${root}/${path}`)
   for (const [name, value] of Object.entries(query))
     if (value !== undefined) url.searchParams.set(name, String(value))
   const headers = {

@@ -4,9 +4,9 @@ export class ApiError extends Error {
   readonly status: number
   /** Stable, for programs. */
   readonly code: string
-  /** Finds the call in the server's log. */
-  readonly requestId: string
-  constructor(status: number, code: string, message: string, requestId: string) {
+  /** Finds the call in the server's log; null where the answer does not tell. */
+  readonly requestId: string | null
+  constructor(status: number, code: string, message: string, requestId: string | null) {
     super(message)
     this.status = status
     this.code = code

@@ -13,7 +13,10 @@ import { pathOf, UnreadableSourceError } from './source.ts'
 
 /** The largest artifact that is read, in bytes, over all of its files. */
 export const maxArtifactBytes = 2 * 1024 ** 3
-const maxFiles = 10_000
+/** The largest model that is loaded, in bytes, over all of its files. */
+export const maxModelBytes = 512 * 1024 ** 2
+/** The largest number of files in one artifact. */
+export const maxArtifactFiles = 10_000
 const chunkBytes = 1024 ** 2
 
 /** One file of an artifact; `path` is relative to the artifact and uses `/`. */
@@ -49,6 +52,13 @@ export async function readArtifact(source: string, roots: string[], limits: Limi
   const listing = files.map(({ path, digest }) => [path, digest])
   const digest = isFolder ? sha256(canonicalJson(listing)) : only.digest
   return { kind: isFolder ? 'folder' : 'file', digest, bytes, files }
+}
+
+/** The content of one of an artifact's files, which must have been kept. *Pure.* */
+export function contentOf(artifact: Artifact, path: string): Uint8Array {
+  const content = artifact.files.find((file) => file.path === path)?.content
+  if (content == null) throw new Error(`the content of ${path} was not kept`)
+  return content
 }
 
 /** The real path of a source under one of the roots (F1). */
@@ -90,8 +100,8 @@ async function listFiles(top: string, source: string): Promise<string[]> {
       else if (entry.isFile()) files.push(path)
       else
         throw new UnreadableSourceError(`${source}/${path} is ${kindOf(entry)}; only regular files are read`)
-      if (files.length > maxFiles)
-        throw new UnreadableSourceError(`${source} holds more than ${maxFiles} files`)
+      if (files.length > maxArtifactFiles)
+        throw new UnreadableSourceError(`${source} holds more than ${maxArtifactFiles} files`)
     }
   }
   await explained(source, () => walk(''))

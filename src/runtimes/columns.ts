@@ -1,5 +1,6 @@
 // How the columns of a table become the inputs of a model.
-import { type Feed, type LoadedModel, type ModelInput, UnusableModelError } from './onnx.ts'
+import type { Feed, LoadedModel, ModelInput } from './onnx.ts'
+import { UnusableModelError } from './unusable.ts'
 
 /**
  * Which columns a model takes: one input that holds them side by side, or one input for each column.
@@ -41,7 +42,8 @@ function partsOf(
     return inputs.map((input) => ({ input, columns: matched(input, [input.name], 'there is') }))
   if (features !== null) return [{ input: only, columns: matched(only, features, 'its metadata names') }]
   const columns = header.filter((column) => column !== target)
-  return [{ input: only, columns: matched(only, columns, `besides the target, ${file} has`) }]
+  const where = target === null ? `${file} has` : `besides the target, ${file} has`
+  return [{ input: only, columns: matched(only, columns, where) }]
 }
 
 function matched(input: ModelInput, columns: string[], where: string): string[] {

@@ -1,18 +1,20 @@
-import * as ort from 'onnxruntime-web'
+import type { InferenceSession, Tensor } from 'onnxruntime-web'
 import { z } from 'zod'
+import { type Engine, webAssembly } from './engine.ts'
 import type { OnnxFiles } from './onnx-files.ts'
 import { readMetadata } from './onnx-metadata.ts'
-
-/** The model itself is at fault: it does not load, does not run, or does not fit the data. The message says how. */
-export class UnusableModelError extends Error {
-  override name = 'UnusableModelError'
-}
+import { UnusableModelError } from './unusable.ts'
 
 /** One input of a model: its tensor type, and its shape with null where any size is taken. */
 export type ModelInput = { name: string; type: string; shape: (number | null)[] }
 
 /** A loaded model. `features` are the names its author gave to its columns, in their order, or null. */
-export type LoadedModel = { inputs: ModelInput[]; features: string[] | null; session: ort.InferenceSession }
+export type LoadedModel = {
+  inputs: ModelInput[]
+  features: string[] | null
+  engine: Engine
+  session: InferenceSession
+}
 
 /** A tensor's numbers before they have the type that the model wants; `dims` multiply to their count. */
 export type Feed = { input: ModelInput; values: Float64Array; dims: number[] }
@@ -23,31 +25,42 @@ export type Answer = { values: Float64Array; dims: readonly number[] }
 /** Under this key of the metadata in an ONNX file stands a JSON list of its feature columns. */
 export const featuresKey = 'greenroom.features'
 
-const tensors: Record<string, (values: Float64Array, dims: number[]) => ort.Tensor> = {
-  float32: (values, dims) => new ort.Tensor('float32', Float32Array.from(values), dims),
-  float64: (values, dims) => new ort.Tensor('float64', values, dims),
-  int32: (values, dims) => new ort.Tensor('int32', Int32Array.from(values), dims),
-  int64: (values, dims) => new ort.Tensor('int64', BigInt64Array.from(values, toBigInt), dims),
-  uint8: (values, dims) => new ort.Tensor('uint8', Uint8Array.from(values), dims),
-  bool: (values, dims) => new ort.Tensor('bool', Uint8Array.from(values, Number), dims),
+const contents: Record<string, (values: Float64Array) => Tensor.DataTypeMap[Tensor.Type]> = {
+  float32: (values) => Float32Array.from(values),
+  float64: (values) => values,
+  int32: (values) => Int32Array.from(values),
+  int64: (values) => BigInt64Array.from(values, toBigInt),
+  uint8: (values) => Uint8Array.from(values),
+  bool: (values) => Uint8Array.from(values, Number),
 }
 const outputTypes = new Set(['float32', 'float64', 'int32', 'int64', 'uint8'])
 
-/** Loads an ONNX model into ONNX Runtime Web: WebAssembly, one thread. Throws UnusableModelError. */
-export async function loadModel({ model, beside }: OnnxFiles): Promise<LoadedModel> {
-  ort.env.wasm.numThreads = 1
-  ort.env.logLevel = 'fatal'
-  const options = { executionProviders: ['wasm'], externalData: beside, logSeverityLevel: 4 as const }
-  const session = await blamed('the model does not load', () => ort.InferenceSession.create(model, options))
-  return { session, inputs: session.inputMetadata.map(inputOf), features: featuresOf(model) }
+/** Loads an ONNX model; WebAssembly has one thread. Throws UnusableModelError. */
+export async function loadModel(
+  { model, beside, features }: OnnxFiles,
+  engine: Engine = webAssembly,
+): Promise<LoadedModel> {
+  const { runtime, provider } = engine
+  runtime.env.wasm.numThreads = 1
+  runtime.env.logLevel = 'fatal'
+  const options = {
+    executionProviders: [provider],
+    externalData: beside,
+    logSeverityLevel: 4 as const,
+  }
+  const session = await blamed('the model does not load', () =>
+    runtime.InferenceSession.create(model, options),
+  )
+  const inputs = session.inputMetadata.map(inputOf)
+  return { session, inputs, engine, features: featuresOf(model) ?? namesFor(inputs, features) }
 }
 
 /** Runs the model once. Throws UnusableModelError when it does not run or answers without numbers. */
 export async function run(model: LoadedModel, feeds: Feed[]): Promise<Answer> {
-  const { session } = model
+  const { session, engine } = model
   const output = session.outputMetadata.find((one) => one.isTensor && outputTypes.has(one.type))
   if (output === undefined) throw new UnusableModelError('the model has no numeric output')
-  const given = Object.fromEntries(feeds.map((feed) => [feed.input.name, tensorOf(feed)]))
+  const given = Object.fromEntries(feeds.map((feed) => [feed.input.name, tensorOf(feed, engine)]))
   const answers = await blamed('the model does not run', () => session.run(given, [output.name]))
   const tensor = answers[output.name]
   if (tensor === undefined)
@@ -55,18 +68,25 @@ export async function run(model: LoadedModel, feeds: Feed[]): Promise<Answer> {
   return { values: Float64Array.from(tensor.data as Iterable<number>, Number), dims: tensor.dims }
 }
 
-function tensorOf({ input, values, dims }: Feed): ort.Tensor {
-  const make = tensors[input.type]
-  if (make !== undefined) return make(values, dims)
+function tensorOf({ input, values, dims }: Feed, { runtime }: Engine): Tensor {
+  const content = contents[input.type]
+  if (content !== undefined) return new runtime.Tensor(input.type as Tensor.Type, content(values), dims)
   throw new UnusableModelError(
     `the model's input ${input.name} takes ${input.type}, which numbers cannot be turned into`,
   )
 }
 
-function inputOf(input: ort.InferenceSession.ValueMetadata): ModelInput {
+function inputOf(input: InferenceSession.ValueMetadata): ModelInput {
   if (!input.isTensor) throw new UnusableModelError(`the model's input ${input.name} is not a tensor`)
   const shape = input.shape.map((size) => (typeof size === 'number' && size >= 0 ? size : null))
   return { name: input.name, type: input.type, shape }
+}
+
+/** Names from beside the model count where they can be those of its only input's columns. */
+function namesFor([only, ...others]: ModelInput[], features: string[] | null): string[] | null {
+  if (only === undefined || others.length > 0) return null
+  const [, width = 1] = only.shape
+  return width === null || width === features?.length ? features : null
 }
 
 const names = z

@@ -1,16 +1,14 @@
 // Carrying out a task: what happens inside of a sandbox.
 import { OperatorError } from '../errors.ts'
-import { readArtifact } from './artifact.ts'
+import { maxModelBytes, readArtifact } from './artifact.ts'
+import { predictTable } from './batches.ts'
 import { feedsFor, type Layout, layoutOf, zerosFor } from './columns.ts'
 import type { Measured, ModelAnswer, ModelTask, Predicted, PredictTask, SmokeTask } from './model-task.ts'
-import { type Answer, type Feed, type LoadedModel, loadModel, run, UnusableModelError } from './onnx.ts'
+import { type Answer, type Feed, type LoadedModel, loadModel, run } from './onnx.ts'
 import { pickOnnx } from './onnx-files.ts'
 import { UnreadableSourceError } from './source.ts'
 import { numbersOf, openTable } from './table.ts'
-
-/** The largest model that is loaded, in bytes, over all of its files. */
-export const maxModelBytes = 512 * 1024 ** 2
-const rowsAtOnce = 4096
+import { UnusableModelError } from './unusable.ts'
 
 type Loaded = { model: LoadedModel; digest: string; loadMs: number }
 
@@ -48,20 +46,11 @@ async function predictRows(
   columns: Map<string, Float64Array>,
   rows: number,
 ): Promise<Float64Array> {
-  const predicted = new Float64Array(rows)
-  const step = layout.batch ?? rowsAtOnce
-  for (let from = 0; from < rows; from += step) {
-    const to = Math.min(from + step, rows)
-    const answer = await run(model, feedsFor(layout, columns, from, to))
-    const asked = layout.batch ?? to - from
-    const [count, width = 1, ...rest] = answer.dims
-    if (count !== asked || width !== 1 || rest.length > 0)
-      throw new UnusableModelError(
-        `the model answers ${asked} rows in shape [${answer.dims.join(', ')}], not with one number for each row`,
-      )
-    predicted.set(answer.values.subarray(0, to - from), from)
-  }
-  return predicted
+  const { values, width } = await predictTable(model, layout, columns, rows)
+  if (width === 1) return values
+  throw new UnusableModelError(
+    `the model answers ${rows} rows in shape [${rows}, ${width}], not with one number for each row`,
+  )
 }
 
 async function smoke(task: SmokeTask, { model, digest, loadMs }: Loaded): Promise<Measured> {

@@ -13,7 +13,7 @@ const smallestModel = Buffer.from(
 process.on('disconnect', () => process.exit())
 if (!process.connected) process.exit()
 watchParent()
-await loadModel({ model: smallestModel, beside: [] })
+await loadModel({ model: smallestModel, beside: [], features: null })
 process.once('message', async (task: ModelTask) => {
   process.send?.(await performTask(task))
 })

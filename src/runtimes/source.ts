@@ -20,21 +20,27 @@ const fileUrl = /^file:(?:\/\/(?:localhost)?(?=\/)|(?!\/\/))(\/[^?#]*)$/i
  * on other schemes, and UnreadableSourceError on a path that is written to lead elsewhere than it seems (R15). *Pure.*
  */
 export function pathOf(source: string): string {
-  if (source.trim() === '')
-    throw new UnreadableSourceError('the source is empty; it must be a path or a file: URL')
-  if (source.length > maxLength)
-    throw new UnreadableSourceError(`the source is longer than ${maxLength} characters`)
-  const [, named] = scheme.exec(source) ?? []
-  if (named !== undefined && named.toLowerCase() !== 'file')
+  const named = schemeOf(source)
+  if (named !== null && named !== 'file')
     throw new UnsupportedSourceError(
       `${named}: sources cannot be read here; register a path or a file: URL, ` +
         'or take the checks that read the artifact out of the policy of this model',
     )
   refuseDisguise(source)
-  return named === undefined ? source : pathOfUrl(source)
+  return named === null ? source : pathOfUrl(source)
 }
 
-function refuseDisguise(source: string): void {
+/** The scheme that a source names, in lower case; null for a plain path. Throws UnreadableSourceError. *Pure.* */
+export function schemeOf(source: string): string | null {
+  if (source.trim() === '')
+    throw new UnreadableSourceError('the source is empty; it must be a path or a file: URL')
+  if (source.length > maxLength)
+    throw new UnreadableSourceError(`the source is longer than ${maxLength} characters`)
+  return scheme.exec(source)?.[1]?.toLowerCase() ?? null
+}
+
+/** Throws UnreadableSourceError on a source that leads elsewhere than it seems, however often encoded (R15). *Pure.* */
+export function refuseDisguise(source: string): void {
   const what = disguiseIn(decodeFully(source))
   if (what !== null)
     throw new UnreadableSourceError(`the source ${JSON.stringify(source)} must not hold ${what}`)

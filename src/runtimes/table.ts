@@ -37,7 +37,7 @@ export function tableOf(text: string, file: string): Omit<Table, 'digest'> {
  * table. Throws OperatorError, naming line and column, on a cell that is not a number.
  */
 export function numbersOf(
-  { file, header, records }: Pick<Table, 'file' | 'header' | 'records'>,
+  { file, header, records }: Omit<Table, 'digest'>,
   columns: string[],
   maxRows = Number.POSITIVE_INFINITY,
 ): Map<string, Float64Array> {
@@ -50,12 +50,8 @@ export function numbersOf(
     values: [] as number[],
   }))
   let rows = 0
-  for (const { line, cells } of records) {
+  for (const { line, cells } of evenRecords({ file, header, records })) {
     if (rows === maxRows) break
-    if (cells.length !== header.length)
-      throw new OperatorError(
-        `${file} line ${line} has ${cells.length} cells; the header has ${header.length}`,
-      )
     for (const { name, index, values } of wanted) {
       const value = numberOf(cells[index] ?? '')
       if (value === null)
@@ -66,6 +62,17 @@ export function numbersOf(
   }
   if (rows === 0) throw new OperatorError(`${file} has a header and no rows`)
   return new Map(wanted.map(({ name, values }) => [name, Float64Array.from(values)]))
+}
+
+/** The records of a table. Consumes it. Throws OperatorError on one with another number of cells than the header. */
+export function* evenRecords({ file, header, records }: Omit<Table, 'digest'>): Generator<CsvRecord> {
+  for (const { line, cells } of records) {
+    if (cells.length !== header.length)
+      throw new OperatorError(
+        `${file} line ${line} has ${cells.length} cells; the header has ${header.length}`,
+      )
+    yield { line, cells }
+  }
 }
 
 function numberOf(text: string): number | null {
@@ -105,7 +112,8 @@ async function find(file: string, roots: string[]): Promise<string> {
   throw new OperatorError(`there is no file ${file}; looked for ${places.join(' and ')}`)
 }
 
-function textOf(content: Buffer, file: string): string {
+/** The text of a file in UTF-8. Throws OperatorError when it is something else. *Pure.* */
+export function textOf(content: Uint8Array, file: string): string {
   try {
     // Drops a byte order mark, too.
     return new TextDecoder('utf-8', { fatal: true }).decode(content)

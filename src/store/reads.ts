@@ -50,11 +50,11 @@ export type VersionSummary = Pick<
   'version' | 'stage' | 'state' | 'author' | 'digest' | 'metrics' | 'created_at' | 'updated_at'
 >
 
-/** A model and its versions, newest first, below `before` when given. Throws NotFoundError. */
+/** A model and its versions, newest first, below `before` and in `stage` when given. Throws NotFoundError. */
 export async function loadModel(
   db: Kysely<Database>,
   name: string,
-  page: { before?: number; limit: number },
+  page: { before?: number; stage?: Stage; limit: number },
 ): Promise<{ model: Selectable<RegisteredModelTable>; versions: VersionSummary[] }> {
   const model = await mustFindModel(db, name)
   let query = db
@@ -62,6 +62,7 @@ export async function loadModel(
     .select(['version', 'stage', 'state', 'author', 'digest', 'metrics', 'created_at', 'updated_at'])
     .where('model_id', '=', model.id)
   if (page.before !== undefined) query = query.where('version', '<', page.before)
+  if (page.stage !== undefined) query = query.where('stage', '=', page.stage)
   return { model, versions: await query.orderBy('version', 'desc').limit(page.limit).execute() }
 }
 

@@ -34,7 +34,12 @@ test.each([
   ['/etc/passwd', 'the source /etc/passwd is outside the folders that models may be read from'],
   ['..%2f..%2fetc/passwd', 'must not hold ".." as a part of its path'],
   ['file://user@host/good.onnx', 'is not a file: URL of this machine'],
-  ['s3://bucket/good.onnx', 's3: sources cannot be read here; register a path or a file: URL, or take'],
+  ['gs://bucket/good.onnx', 'gs: sources cannot be read here; register a path or a file: URL, or take'],
+  ['s3://bucket/good.onnx', 'may be read from (GREENROOM_ARTIFACT_URLS); add its place, or take the checks'],
+  [
+    'models:/m-1',
+    'models: sources are looked up at an MLflow tracking server; set MLFLOW_TRACKING_URI to its',
+  ],
   ['', 'the source is empty'],
 ])('fails on the source %j in one sentence', async (source, summary) => {
   const finding = await runCheck(rule, subject(source), null, environment())

@@ -55,7 +55,10 @@ test.each([
   ['not-onnx.onnx', 'the model does not load: Failed to load model because protobuf parsing failed.'],
   ['holdout.csv', 'the model does not load: '],
   ['gone.onnx', 'there is no file or folder gone.onnx'],
-  ['s3://bucket/model.onnx', 's3: sources cannot be read here'],
+  [
+    's3://bucket/model.onnx',
+    'is not among the places that models may be read from (GREENROOM_ARTIFACT_URLS)',
+  ],
 ])('fails on %s: %s', async (source, summary) => {
   const finding = await runCheck(rule, subject(source), null, environment(sandbox))
   expect(finding).toMatchObject({ verdict: 'failed', summary: expect.stringContaining(summary) })

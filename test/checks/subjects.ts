@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { placesBelow } from '../../src/artifacts/settings.ts'
 import type { CheckEnvironment, CheckSubject } from '../../src/checks/check.ts'
 import type { ModelSandbox } from '../../src/runtimes/sandbox.ts'
 
@@ -33,7 +34,13 @@ export function environment(
   sandbox: ModelSandbox = unused,
   about: Partial<Omit<CheckEnvironment, 'sandbox'>> = {},
 ): CheckEnvironment {
-  return { artifactRoots: [diabetes, rossmann], signal: new AbortController().signal, ...about, sandbox }
+  return {
+    artifactRoots: [diabetes, rossmann],
+    places: placesBelow([], null),
+    signal: new AbortController().signal,
+    ...about,
+    sandbox,
+  }
 }
 
 /** For checks that run no model: any use of it is a fault. */

@@ -111,8 +111,8 @@ describe('configuration', () => {
 
   test('every variable of Greenroom can be set, or is fixed by what a container is', () => {
     const fixed = ['HOST', 'PORT', 'GREENROOM_HOME', 'GREENROOM_AUTH', 'GREENROOM_ARTIFACT_ROOTS']
-    // The stop's length belongs with `stop_grace_period`; the other two are for the command line.
-    fixed.push('GREENROOM_SHUTDOWN_TIMEOUT', 'GREENROOM_TOKEN', 'GREENROOM_USER')
+    // The stop's length belongs with `stop_grace_period`; the others are for the command line.
+    fixed.push('GREENROOM_SHUTDOWN_TIMEOUT', 'GREENROOM_TOKEN', 'GREENROOM_USER', 'GREENROOM_PYTHON')
     const handed = Object.values(ours).flatMap(({ environment }) => Object.keys(environment))
     const missing = configTable().filter(({ name }) => !handed.includes(name) && !fixed.includes(name))
     expect(missing).toEqual([])

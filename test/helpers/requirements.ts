@@ -5,7 +5,14 @@ const run = promisify(execFile)
 
 /** What a test may need beyond npm, and the reason why it is not there; null where it is. */
 export type Available = Record<Need, string | null>
-export type Need = 'redis' | 'redis-server' | 'docker' | 'chromium'
+export type Need =
+  | 'redis'
+  | 'redis-server'
+  | 'docker'
+  | 'chromium'
+  | 'mlflow'
+  | 'aws-sdk'
+  | 'onnxruntime-node'
 
 /**
  * Looks once for everything that tests may need. What `REQUIRE` names (comma separated) must be there, so
@@ -27,6 +34,11 @@ export async function probe(env: NodeJS.ProcessEnv): Promise<Available> {
     chromium: (await answers('/usr/bin/chromium', ['--version']))
       ? null
       : 'no /usr/bin/chromium; run `apt-get install chromium`',
+    mlflow: (await answers(pythonOf(env), ['-c', 'import importlib.util as i; i.find_spec("mlflow").name']))
+      ? null
+      : `${pythonOf(env)} has no MLflow; set GREENROOM_PYTHON to a Python with \`pip install mlflow\``,
+    'aws-sdk': missingPackage('@aws-sdk/client-s3'),
+    'onnxruntime-node': missingPackage('onnxruntime-node'),
   }
   for (const need of (env.REQUIRE ?? '').split(',').filter((name) => name in found)) {
     const reason = found[need as Need]
@@ -35,6 +47,20 @@ export async function probe(env: NodeJS.ProcessEnv): Promise<Available> {
   for (const [need, reason] of Object.entries(found))
     if (reason !== null) console.warn(`tests that need ${need} are skipped: ${reason}`)
   return found
+}
+
+/** The Python that tests run MLflow with. */
+export function pythonOf(env: NodeJS.ProcessEnv): string {
+  return env.GREENROOM_PYTHON ?? 'python3'
+}
+
+function missingPackage(name: string): string | null {
+  try {
+    import.meta.resolve(name)
+    return null
+  } catch {
+    return `the package ${name} is not installed; run \`npm install --no-save ${name}\``
+  }
 }
 
 async function answers(command: string, args: string[]): Promise<boolean> {

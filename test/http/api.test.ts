@@ -124,6 +124,22 @@ describe('showing', () => {
     expect([rest.versions[0].version, rest.next_before]).toEqual([1, null])
   })
 
+  test('lists a model’s versions in one stage, newest first, page by page', async () => {
+    const { version } = await waiting('staged')
+    await registerVersion('staged')
+    const inStage = async (query: string) =>
+      (await call('GET', `/models/staged?${query}`, fixture.as('viewer'))).body
+    const staged = await inStage('stage=Staging&limit=1')
+    expect(staged.versions).toMatchObject([{ version, stage: 'Staging' }])
+    expect(await inStage(`stage=Staging&limit=1&before=${staged.next_before}`)).toMatchObject({
+      versions: [],
+      next_before: null,
+    })
+    expect((await inStage('stage=None')).versions).toMatchObject([{ version: version + 1 }])
+    const refused = await call('GET', '/models/staged?stage=Deleted_Internal', fixture.as('viewer'))
+    expect(refused).toMatchObject({ status: 400, body: { error: { code: 'invalid_input' } } })
+  })
+
   test('shows a version with its checks, its validations and its approval', async () => {
     const { version, requestId } = await waiting('shown')
     const info = await infoOf('shown', version)

@@ -49,6 +49,8 @@ export function testConfig(changes: Partial<Config> = {}): Config {
     encryptionKeys: [],
     logLevel: 'debug',
     artifactRoots: [],
+    artifactUrls: [],
+    tracking: null,
     workers: { checks: 1, notifications: 1, deliveries: 1, sandboxes: 1, shutdownMs: 1_000 },
     adminToken: null,
     ...changes,

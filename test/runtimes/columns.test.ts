@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { feedsFor, layoutOf, zerosFor } from '../../src/runtimes/columns.ts'
-import { type ModelInput, UnusableModelError } from '../../src/runtimes/onnx.ts'
+import type { ModelInput } from '../../src/runtimes/onnx.ts'
+import { UnusableModelError } from '../../src/runtimes/unusable.ts'
 
 const matrix = (columns: number | null, rows: number | null = null): ModelInput => {
   return { name: 'features', type: 'float32', shape: [rows, columns] }

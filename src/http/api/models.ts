@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { stages } from '../../machines/model-version.ts'
 import { findBrokenLink, listEvents } from '../../store/events.ts'
 import { listModelSummaries, loadModel, loadVersionRecord, mustFindModel } from '../../store/reads.ts'
 import type { App, AppDeps } from '../deps.ts'
@@ -48,6 +49,7 @@ export function modelRoutes(app: App, { db }: AppDeps): void {
         params: z.strictObject({ name: modelName }),
         querystring: z.strictObject({
           before: versionInUrl.optional().describe('Only versions below this one.'),
+          stage: z.enum(stages).optional().describe('Only versions in this stage.'),
           limit,
         }),
         response: { 200: shape.model, ...shape.errors },

@@ -125,6 +125,12 @@ export const version = standing
   .extend({
     exclusive: z.boolean().describe('In Production alone: its promotion archived the others.'),
     source: z.string(),
+    download_uri: z
+      .string()
+      .nullable()
+      .describe(
+        'Where the artifact is, when that is not the source: a `models:/` source names another version.',
+      ),
     run_id: z.string().nullable(),
     digest: z.string().nullable(),
     metrics: z.record(z.string(), z.number()),

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readSettings } from '../../src/cli/settings.ts'
 import { listModels } from '../../src/client/api.ts'
+import { readSettings } from '../../src/client/settings.ts'
 
 let home: string
 
@@ -18,25 +18,27 @@ afterAll(() => rm(home, { recursive: true, force: true }))
 test('the token of this machine is shown to a server on this machine only', async () => {
   const env = { GREENROOM_HOME: home }
   for (const url of ['http://127.0.0.1:4100', 'http://localhost:1', 'http://[::1]:4100', 'http://127.9.9.9'])
-    expect(await readSettings(env, url)).toMatchObject({ url, token: 'gr_local' })
+    expect(await readSettings(env, { url }, null)).toMatchObject({ url, token: 'gr_local' })
   for (const url of ['https://greenroom.example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.1:4100'])
-    expect(await readSettings(env, url)).toMatchObject({ url, token: null })
+    expect(await readSettings(env, { url }, null)).toMatchObject({ url, token: null })
   const given = { ...env, GREENROOM_TOKEN: 'gr_given' }
-  expect(await readSettings(given, 'https://greenroom.example.com')).toMatchObject({ token: 'gr_given' })
+  expect(await readSettings(given, { url: 'https://greenroom.example.com' }, null)).toMatchObject({
+    token: 'gr_given',
+  })
 })
 
-test('what the command line says goes over the environment, which goes over the default', async () => {
-  expect(await readSettings({}, undefined)).toMatchObject({ url: 'http://127.0.0.1:4100' })
+test('what is given goes over the environment, which goes over the default', async () => {
+  expect(await readSettings({}, {}, null)).toMatchObject({ url: 'http://127.0.0.1:4100' })
   const env = { GREENROOM_URL: ' https://here/base/ ' }
-  expect(await readSettings(env, undefined)).toMatchObject({ url: 'https://here/base' })
-  expect(await readSettings(env, 'http://there')).toMatchObject({ url: 'http://there' })
+  expect(await readSettings(env, {}, null)).toMatchObject({ url: 'https://here/base' })
+  expect(await readSettings(env, { url: 'http://there' }, null)).toMatchObject({ url: 'http://there' })
 })
 
 test('a server that does not answer in time is given up on, and that is no sign that nothing was done', async () => {
   const server = createServer(() => {})
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const connection = { ...(await readSettings({}, url)), timeoutMs: 100 }
+  const connection = { ...(await readSettings({}, { url }, null)), timeoutMs: 100 }
   await expect(listModels(connection)).rejects.toMatchObject({ name: 'NoAnswerError', why: 'timeout', url })
   server.closeAllConnections()
   server.close()

@@ -1,22 +1,43 @@
+// Where the server is and who calls it, for the command line and for programs alike.
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import type { Connection } from '../client/call.ts'
-import { OperatorError } from '../errors.ts'
-import { parseUrl } from './options.ts'
+import { InvalidInputError, OperatorError } from '../errors.ts'
+import type { Connection } from './call.ts'
 
 const defaultUrl = 'http://127.0.0.1:4100'
 // Longer than the server waits for its database, so that its own sentence arrives.
 const timeoutMs = 30_000
 
-/** Where the server is and who calls, from the environment; `givenUrl` is that of the command line. */
+/** What goes over the environment. */
+export type GivenSettings = { url?: string | undefined; token?: string | undefined }
+
+/** Where the server is and who calls, from what is given, else from the environment. Throws OperatorError. */
 export async function readSettings(
   env: NodeJS.ProcessEnv,
-  givenUrl: string | undefined,
+  given: GivenSettings,
+  client: Connection['client'],
 ): Promise<Connection> {
-  const url = givenUrl ?? urlFrom(env)
-  const token = tokenFrom(env) ?? (isLoopback(url) ? await localToken(env) : null)
-  return { url, token, user: userFrom(env), client: 'cli', timeoutMs }
+  const url =
+    given.url === undefined ? addressIn('GREENROOM_URL', env.GREENROOM_URL) : addressIn('url', given.url)
+  const token = tokenFrom(given.token ?? env.GREENROOM_TOKEN)
+  return {
+    url,
+    token: token ?? (isLoopback(url) ? await localToken(env) : null),
+    user: userFrom(env),
+    client,
+    timeoutMs,
+  }
+}
+
+/** A server's address without a slash at its end. Throws InvalidInputError, a sentence about it. *Pure.* */
+export function parseAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !['http:', 'https:'].includes(url.protocol))
+    throw new InvalidInputError('It must be a URL such as http://127.0.0.1:4100.')
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    throw new InvalidInputError('It must be a URL without a user, a query and a fragment.')
+  return url.href.replace(/\/+$/, '')
 }
 
 /** The file in which a server leaves its first token, for people on the same machine. *Pure.* */
@@ -24,18 +45,18 @@ export function tokenFile(env: NodeJS.ProcessEnv): string {
   return join(env.GREENROOM_HOME?.trim() || '.greenroom', 'admin-token')
 }
 
-function urlFrom(env: NodeJS.ProcessEnv): string {
-  const text = env.GREENROOM_URL?.trim()
+function addressIn(place: string, given: string | undefined): string {
+  const text = given?.trim()
   if (!text) return defaultUrl
   try {
-    return parseUrl(text)
+    return parseAddress(text)
   } catch (error) {
-    throw new OperatorError(`GREENROOM_URL cannot be used. ${(error as Error).message}`)
+    throw new OperatorError(`${place} cannot be used. ${(error as Error).message}`)
   }
 }
 
-function tokenFrom(env: NodeJS.ProcessEnv): string | null {
-  const token = env.GREENROOM_TOKEN?.trim()
+function tokenFrom(text: string | undefined): string | null {
+  const token = text?.trim()
   if (!token) return null
   if (/^[\x21-\x7e]+$/.test(token)) return token
   throw new OperatorError('GREENROOM_TOKEN holds characters that no token has; copy it anew.')

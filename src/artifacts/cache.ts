@@ -1,0 +1,100 @@
+// Fetched artifacts, kept by their digest: `<folder>/sha256-<hex>` is a file or a folder, as the artifact is.
+//
+// Invariants:
+//   K1. An entry appears whole, by a rename of what was fetched and found to have its digest.
+//   K2. What is handed on was hashed as it was read, and has the digest that was asked for; the cache is not trusted.
+//   K3. Any number of processes may do any of this at once.
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Artifact, readArtifact } from '../runtimes/artifact.ts'
+import { UnreadableSourceError } from '../runtimes/source.ts'
+
+/** The artifact is not the one that was recorded: its digest is another one. */
+export class DigestMismatchError extends Error {
+  override name = 'DigestMismatchError'
+  readonly recorded: string
+  readonly found: string
+  constructor(source: string, recorded: string, found: string) {
+    super(
+      `${source} has digest ${found}, not ${recorded} as recorded; it is not what was validated and is not loaded`,
+    )
+    this.recorded = recorded
+    this.found = found
+  }
+}
+
+/** Brings an artifact to a path that does not exist yet. */
+export type Fetch = (into: string) => Promise<void>
+
+const staleMs = 24 * 3_600_000
+const unfinished = 'fetching-'
+
+/**
+ * The artifact with this digest: from the cache, else fetched, and then kept. Throws what `fetch` throws, and
+ * DigestMismatchError when that brings something else.
+ */
+export async function readThrough(
+  folder: string,
+  source: string,
+  digest: string,
+  maxBytes: number,
+  fetch: Fetch,
+): Promise<Artifact> {
+  const entry = join(folder, digest.replace(':', '-'))
+  return (
+    (await readEntry(entry, digest, maxBytes)) ?? (await fill(folder, entry, source, digest, maxBytes, fetch))
+  )
+}
+
+/** What an entry holds; null when it is not there, or is no longer what it was, which removes it. */
+async function readEntry(entry: string, digest: string, maxBytes: number): Promise<Artifact | null> {
+  if ((await stat(entry).catch(() => null)) === null) return null
+  const found = await read(entry, maxBytes).catch((error) => {
+    if (error instanceof UnreadableSourceError) return null
+    throw error
+  })
+  if (found?.digest === digest) return found // K2
+  // Somebody else may have put a sound one there meanwhile (K3); that one is fetched again, which does no harm.
+  await rm(entry, { recursive: true, force: true })
+  return null
+}
+
+async function fill(
+  folder: string,
+  entry: string,
+  source: string,
+  digest: string,
+  maxBytes: number,
+  fetch: Fetch,
+): Promise<Artifact> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await removeStale(folder)
+  const own = await mkdtemp(join(folder, unfinished))
+  try {
+    const place = join(own, 'artifact')
+    await fetch(place)
+    const fetched = await read(place, maxBytes)
+    if (fetched.digest !== digest) throw new DigestMismatchError(source, digest, fetched.digest) // K2
+    await rename(place, entry).catch(() => {}) // K1; where it fails, somebody was faster (K3).
+    return fetched
+  } finally {
+    await rm(own, { recursive: true, force: true })
+  }
+}
+
+function read(place: string, maxBytes: number): Promise<Artifact> {
+  return readArtifact(place, [join(place, '..')], { maxBytes, keepContent: true })
+}
+
+/** What processes that were killed have left behind. */
+async function removeStale(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  for (const name of names.filter((one) => one.startsWith(unfinished))) {
+    const place = join(folder, name)
+    const age = await stat(place).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    )
+    if (age > staleMs) await rm(place, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,86 @@
+// What the places of remote artifacts have in common. One file per kind of place.
+import { UnreadableSourceError } from '../runtimes/source.ts'
+import type { Tracking } from './tracking-server.ts'
+
+/** The place of an artifact does not answer, or not to us. That says nothing about the artifact. */
+export class UnavailableSourceError extends Error {
+  override name = 'UnavailableSourceError'
+}
+
+/** One file of a remote artifact. `path` is as its place names it, relative to the artifact, and not trusted. */
+export type RemoteFile = { path: string; read(): Promise<AsyncIterable<Uint8Array>> }
+
+/** What lies at an address: one file, or a folder, whose files come as they are found. */
+export type RemoteArtifact =
+  | { kind: 'file'; read: RemoteFile['read'] }
+  | { kind: 'folder'; files: AsyncIterable<RemoteFile> }
+
+/** From where artifacts may be fetched, and with what. */
+export type Places = {
+  /** The MLflow tracking server that is asked where runs and logged models have their artifacts; null: there is none. */
+  tracking: Tracking | null
+  /** Whether a remote artifact may be fetched from an address; asked about each one before it is called. */
+  permits(uri: string): boolean
+}
+
+/** One kind of place. Throws UnreadableSourceError when nothing is there, UnavailableSourceError when it cannot tell. */
+export type Place = (uri: string, places: Places, signal: AbortSignal) => Promise<RemoteArtifact>
+
+/** The folder of the files that a listing begins to name; null where it names none. */
+export async function folderOf(
+  files: AsyncGenerator<RemoteFile, void>,
+): Promise<Extract<RemoteArtifact, { kind: 'folder' }> | null> {
+  const first = await files.next()
+  if (first.done === true) return null
+  const all = async function* () {
+    yield first.value
+    yield* files
+  }
+  return { kind: 'folder', files: all() }
+}
+
+/** An address as it may be shown: without what may be a key to it. *Pure.* */
+export function shown(uri: string): string {
+  return uri.replace(/[?#].*$/s, '')
+}
+
+/** Fetches, follows nothing; failures become UnavailableSourceError. Throws the signal's reason. */
+export async function request(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Response> {
+  try {
+    return await fetch(url, { headers, signal, redirect: 'manual' })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new UnavailableSourceError(`${shown(url)} cannot be reached: ${reasonOf(error)}`)
+  }
+}
+
+/** The body of an answer, chunk by chunk. Throws when the answer is not one, as {@link Place} does. */
+export function contentOf(response: Response, named: string): AsyncIterable<Uint8Array> {
+  if (!response.ok) throw refusalOf(response.status, named)
+  // What is unpacked on the way can be far larger than what was sent (R17).
+  const encoding = response.headers.get('content-encoding') ?? 'identity'
+  if (encoding.toLowerCase() !== 'identity')
+    throw new UnreadableSourceError(`${named} is sent compressed (${encoding}), which is not unpacked here`)
+  if (response.body === null) return empty()
+  return response.body
+}
+
+/** What a status other than success says about the artifact. *Pure.* */
+export function refusalOf(status: number, named: string): Error {
+  if (status === 404 || status === 410) return new UnreadableSourceError(`there is nothing at ${named}`)
+  const why = status === 401 || status === 403 ? 'access is denied' : `it answers with HTTP ${status}`
+  return new UnavailableSourceError(`${named} cannot be read: ${why}`)
+}
+
+/** Why a call failed, in a word or a sentence. *Pure.* */
+export function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (!(cause instanceof Error)) return String(cause)
+  return ('code' in cause && typeof cause.code === 'string' ? cause.code : cause.message).slice(0, 300)
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {}

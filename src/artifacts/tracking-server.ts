@@ -1,0 +1,150 @@
+// An MLflow tracking server: where runs and logged models have their artifacts, and those that it hands out itself.
+import { z } from 'zod'
+import { UnreadableSourceError, UnsupportedSourceError } from '../runtimes/source.ts'
+import {
+  contentOf,
+  folderOf,
+  type Places,
+  type RemoteArtifact,
+  type RemoteFile,
+  refusalOf,
+  request,
+  UnavailableSourceError,
+} from './remote.ts'
+
+/** How to reach a tracking server. `url` has no slash at its end; `authorization` is sent to it alone. */
+export type Tracking = { url: string; authorization: string | null }
+
+const mostModelsOfRun = 20
+// The prefix of all of its routes below the address that clients are given.
+const api = '/api/2.0'
+
+const model = z.object({
+  model: z.object({ info: z.object({ name: z.string().optional(), artifact_uri: z.string() }) }),
+})
+const run = z.object({
+  run: z.object({
+    info: z.object({ artifact_uri: z.string() }),
+    outputs: z.object({ model_outputs: z.array(z.object({ model_id: z.string() })).default([]) }).optional(),
+  }),
+})
+const listing = z.object({
+  files: z.array(z.object({ path: z.string(), is_dir: z.boolean().default(false) })).default([]),
+})
+
+/** Tells whether a source names what only a tracking server knows the place of. *Pure.* */
+export function isTracked(scheme: string | null): boolean {
+  return scheme === 'models' || scheme === 'runs'
+}
+
+/**
+ * Where the artifact of a `models:/m-<id>` or `runs:/<run>/<path>` source is. Throws UnreadableSourceError when the
+ * server knows none, UnavailableSourceError when it does not answer.
+ */
+export async function askTracking(source: string, tracking: Tracking, signal: AbortSignal): Promise<string> {
+  const [, modelId] = /^models:\/+(m-[\w-]+)$/i.exec(source) ?? []
+  if (modelId !== undefined) return (await findModel(tracking, modelId, signal)).artifact_uri
+  const [, runId, path = ''] = /^runs:\/+([\w-]+)(?:\/(.*))?$/i.exec(source) ?? []
+  if (runId !== undefined) return findInRun(tracking, runId, path, signal)
+  throw new UnsupportedSourceError(
+    `the source ${source} names neither a logged model, as models:/m-… does, nor a part of a run; ` +
+      'register the address of the artifact itself',
+  )
+}
+
+async function findInRun(
+  tracking: Tracking,
+  runId: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const { info, outputs } = (
+    await ask(tracking, `mlflow/runs/get?run_id=${encodeURIComponent(runId)}`, run, signal)
+  ).run
+  // Since MLflow 3 a model is no longer among the artifacts of the run that logged it.
+  for (const { model_id } of outputs?.model_outputs.slice(0, mostModelsOfRun) ?? []) {
+    const logged = await findModel(tracking, model_id, signal)
+    if (logged.name === path) return logged.artifact_uri
+  }
+  return path === '' ? info.artifact_uri : `${info.artifact_uri.replace(/\/+$/, '')}/${path}`
+}
+
+async function findModel(tracking: Tracking, id: string, signal: AbortSignal) {
+  return (await ask(tracking, `mlflow/logged-models/${encodeURIComponent(id)}`, model, signal)).model.info
+}
+
+/** The artifacts below an `mlflow-artifacts:` address, which the tracking server hands out. */
+export async function openTracked(
+  uri: string,
+  { tracking }: Places,
+  signal: AbortSignal,
+): Promise<RemoteArtifact> {
+  if (tracking === null) throw noTracking('mlflow-artifacts')
+  const path = pathIn(uri, tracking)
+  const listed = await folderOf(listFiles(tracking, path, '', signal))
+  if (listed !== null) return listed
+  const content = await readFile(tracking, path, signal)
+  return { kind: 'file', read: async () => content }
+}
+
+/** That there is no tracking server to ask. *Pure.* */
+export function noTracking(scheme: string): UnsupportedSourceError {
+  return new UnsupportedSourceError(
+    `${scheme}: sources are looked up at an MLflow tracking server; set MLFLOW_TRACKING_URI to its http: or https: address`,
+  )
+}
+
+/** An address with a host must name the very server that we are told to trust. */
+function pathIn(uri: string, { url }: Tracking): string {
+  const [, host, path = ''] = /^mlflow-artifacts:(?:\/\/([^/]*))?\/*(.*)$/i.exec(uri) ?? []
+  if (host && host !== new URL(url).host)
+    throw new UnsupportedSourceError(`the source ${uri} is of another server than MLFLOW_TRACKING_URI names`)
+  return path.replace(/\/+$/, '')
+}
+
+async function* listFiles(
+  tracking: Tracking,
+  top: string,
+  folder: string,
+  signal: AbortSignal,
+): AsyncGenerator<RemoteFile, void> {
+  const whole = [top, folder].filter((part) => part !== '').join('/')
+  const route = `mlflow-artifacts/artifacts?path=${encodeURIComponent(whole)}`
+  const { files } = await ask(tracking, route, listing, signal)
+  for (const file of files) {
+    const path = [folder, file.path.split('/').at(-1)].filter((part) => part !== '').join('/')
+    if (path === folder)
+      throw new UnreadableSourceError(`the listing of ${whole} has an entry without a name`)
+    if (file.is_dir) yield* listFiles(tracking, top, path, signal)
+    else yield { path, read: () => readFile(tracking, `${top}/${path}`, signal) }
+  }
+}
+
+async function readFile(
+  tracking: Tracking,
+  path: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const encoded = path.split('/').map(encodeURIComponent).join('/')
+  const response = await send(tracking, `mlflow-artifacts/artifacts/${encoded}`, signal)
+  return contentOf(response, `mlflow-artifacts:/${path}`)
+}
+
+async function ask<T>(
+  tracking: Tracking,
+  route: string,
+  shape: z.ZodType<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const response = await send(tracking, route, signal)
+  const named = `${tracking.url}${api}/${route}`
+  if (!response.ok) throw refusalOf(response.status, named)
+  const answer = shape.safeParse(await response.json().catch(() => undefined))
+  if (answer.success) return answer.data
+  throw new UnavailableSourceError(`${named} does not answer as an MLflow tracking server does`)
+}
+
+function send({ url, authorization }: Tracking, route: string, signal: AbortSignal): Promise<Response> {
+  const headers = { 'accept-encoding': 'identity', ...(authorization !== null && { authorization }) }
+  return request(`${url}${api}/${route}`, headers, signal)
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import type { HttpServer } from '../helpers/http-server.ts'
+import { startS3 } from '../helpers/s3-server.ts'
+import { fetched } from './fetched.ts'
+
+const missing = inject('available')['aws-sdk']
+
+test.skipIf(missing === null)('without the AWS SDK a source in S3 says what to install', async () => {
+  const failure = fetched('s3://models/prod/m.onnx')
+  await expect(failure).rejects.toMatchObject({ name: 'OperatorError' })
+  await expect(failure).rejects.toThrow('run `npm install @aws-sdk/client-s3`')
+})
+
+describe.skipIf(missing !== null)('S3, or what speaks its protocol', () => {
+  let server: HttpServer
+  const folder = { MLmodel: 'flavors: {}', 'data/a b&c.bin': 'weights', 'data/deep/ä': 'y', 'data/z': 'z' }
+
+  beforeAll(async () => {
+    const objects = Object.entries(folder).map(([path, content]) => [`models/prod/churn/${path}`, content])
+    server = await startS3(
+      {
+        ...Object.fromEntries(objects),
+        'models/prod/churn/data/': '',
+        'models/prod/churn.onnx': 'onnx',
+        'models/prod/churn-2/MLmodel': 'another',
+        'models/evil/../x': 'evil',
+      },
+      'key-1',
+    )
+    vi.stubEnv('AWS_ENDPOINT_URL', server.url)
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'key-1')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+    vi.stubEnv('AWS_REGION', '')
+    vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent')
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent')
+  })
+  afterAll(async () => {
+    vi.unstubAllEnvs()
+    await server.close()
+  })
+
+  test('a key is one file', async () => {
+    const expected = { kind: 'file', files: { artifact: 'onnx' } }
+    expect(await fetched('s3://models/prod/churn.onnx')).toMatchObject(expected)
+  })
+
+  test('what many keys begin with is a folder, over all pages, without those it only resembles', async () => {
+    for (const source of ['s3://models/prod/churn', 's3://models/prod/churn/'])
+      expect(await fetched(source)).toMatchObject({ kind: 'folder', files: folder })
+  })
+
+  test('a key that leads out of the folder is refused (R17)', async () => {
+    await expect(fetched('s3://models/evil')).rejects.toThrow('the artifact has a file named "../x"')
+  })
+
+  test.each([
+    ['s3://models/nothing', 'UnreadableSourceError', 'there is nothing at s3://models/nothing'],
+    ['s3://models/nothing/', 'UnreadableSourceError', 'there is nothing at s3://models/nothing/'],
+    ['s3://nobody/m', 'UnreadableSourceError', 'there is nothing at s3://nobody/'],
+    ['s3://models', 'UnreadableSourceError', 'is not of the form s3://bucket/key'],
+  ])('%s is told apart as %s', async (source, name, message) => {
+    await expect(fetched(source)).rejects.toMatchObject({ name })
+    await expect(fetched(source)).rejects.toThrow(message)
+  })
+
+  test('a bucket that does not know us is not the fault of the artifact', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'key-2')
+    const failure = fetched('s3://models/prod/churn.onnx')
+    await expect(failure).rejects.toMatchObject({ name: 'UnavailableSourceError' })
+    await expect(failure).rejects.toThrow('AccessDenied')
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'key-1')
+  })
+})
