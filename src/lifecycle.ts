@@ -11,6 +11,8 @@ import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
 import { publishMove, publishRegistered } from './lifecycle/publish.ts'
 import { beginLifecycle, decide, stageOf, stateOf } from './machines/decide.ts'
 import type { ModelVersionEvent, Stage } from './machines/model-version.ts'
+import { datasetTag } from './policy/policy.ts'
+import { appendCommands } from './store/commands.ts'
 import type { Database } from './store/database.ts'
 import { type Actor, recordEvent } from './store/events.ts'
 import { ensureModel, type LockedModel, lockModel } from './store/models.ts'
@@ -112,10 +114,24 @@ export async function registerIn(
     recordEvent(trx, model, entry, by, now), // A2
     publishRegistered(trx, model, version, tags, by, now),
     applyEffects(trx, model, version, effects, by, deps),
+    readDataset(trx, model, version, tags, deps),
   ])
   await follow(trx, model, followUps, by, deps)
   const { stage, state } = followUps.length === 0 ? version : await loadVersion(trx, model, number)
   return { kind: 'registered', name: model.name, version: number, stage, state }
+}
+
+// What a version was trained on is known to its run, where nobody said it in a tag.
+async function readDataset(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  { version, run_id: runId, trace_id: traceId }: VersionRow,
+  tags: Record<string, string>,
+  deps: LifecycleDeps,
+): Promise<void> {
+  if (!deps.readsRuns || runId === null || Object.hasOwn(tags, datasetTag)) return
+  const about = { model: model.name, version, traceId }
+  await appendCommands(trx, [{ id: deps.newId(), kind: 'readDataset', payload: { runId }, ...about }])
 }
 
 /** Tells one event to one version's lifecycle, and commits what follows from it (A1 to A4). */

@@ -74,7 +74,14 @@ async function open(
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError })
   onClose(() => queues.close())
   const outbound = { ...config.outbound, resolve: systemResolve }
-  const deps = { policy, now: () => new Date(), newId: randomUUID, outbound, keys: config.encryptionKeys }
+  const deps = {
+    policy,
+    now: () => new Date(),
+    newId: randomUUID,
+    readsRuns: config.tracking !== null,
+    outbound,
+    keys: config.encryptionKeys,
+  }
 
   if (parts.work) {
     const sandbox = openSandbox({ size: config.workers.sandboxes })

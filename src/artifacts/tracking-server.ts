@@ -16,6 +16,7 @@ import {
 export type Tracking = { url: string; authorization: string | null }
 
 const mostModelsOfRun = 20
+const mostDatasets = 20
 // The prefix of all of its routes below the address that clients are given.
 const api = '/api/2.0'
 
@@ -26,6 +27,17 @@ const run = z.object({
   run: z.object({
     info: z.object({ artifact_uri: z.string() }),
     outputs: z.object({ model_outputs: z.array(z.object({ model_id: z.string() })).default([]) }).optional(),
+  }),
+})
+const inputs = z.object({
+  run: z.object({
+    inputs: z
+      .object({
+        dataset_inputs: z
+          .array(z.object({ dataset: z.object({ name: z.string(), digest: z.string() }) }))
+          .default([]),
+      })
+      .optional(),
   }),
 })
 const listing = z.object({
@@ -50,6 +62,25 @@ export async function askTracking(source: string, tracking: Tracking, signal: Ab
     `the source ${source} names neither a logged model, as models:/m-… does, nor a part of a run; ` +
       'register the address of the artifact itself',
   )
+}
+
+/**
+ * What a run says it was trained on: the datasets it logged as inputs, by name and digest. Null when it names none, or
+ * the server knows no such run. Throws UnavailableSourceError when the server does not answer.
+ */
+export async function readDatasets(
+  tracking: Tracking,
+  runId: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  try {
+    const { run } = await ask(tracking, `mlflow/runs/get?run_id=${encodeURIComponent(runId)}`, inputs, signal)
+    const named = run.inputs?.dataset_inputs.map(({ dataset }) => `${dataset.name} (${dataset.digest})`) ?? []
+    return named.length === 0 ? null : [...new Set(named)].slice(0, mostDatasets).join(', ')
+  } catch (error) {
+    if (error instanceof UnreadableSourceError) return null
+    throw error
+  }
 }
 
 async function findInRun(

@@ -1,18 +1,25 @@
+import { readDatasets } from '../artifacts/tracking-server.ts'
 import type { Finding } from '../policy/finding.ts'
-import type { DocumentedCheck } from '../policy/policy.ts'
-import type { CheckSubject } from './subject.ts'
+import { type DocumentedCheck, datasetTag } from '../policy/policy.ts'
+import type { CheckEnvironment, CheckSubject } from './subject.ts'
 
-/** The tag that says which version of the data a model was trained on. */
-export const datasetTag = 'dataset'
-
-/** What the policy wants to be said about a version has been said. *Never rejects.* */
-export async function checkDocumented(rule: DocumentedCheck, candidate: CheckSubject): Promise<Finding> {
+/**
+ * What the policy wants to be said about a version has been said; of the data its run may say it. Rejects when the
+ * tracking server that knows the run does not answer.
+ */
+export async function checkDocumented(
+  rule: DocumentedCheck,
+  candidate: CheckSubject,
+  _incumbent: CheckSubject | null,
+  env: Pick<CheckEnvironment, 'places' | 'signal'>,
+): Promise<Finding> {
   const { description, runId } = candidate
   const tags = new Map(Object.entries(candidate.tags))
+  const dataset = rule.dataset ? (tags.get(datasetTag) ?? (await datasetOfRun(runId, env))) : null
   const wanted: [string, boolean, string | null | undefined][] = [
     ['a description', rule.description, description],
     ['the run that made it', rule.run, runId],
-    [`the data it was trained on (tag "${datasetTag}")`, rule.dataset, tags.get(datasetTag)],
+    [`the data it was trained on (tag "${datasetTag}")`, rule.dataset, dataset],
     ...rule.tags.map((key): [string, boolean, string | undefined] => [
       `the tag "${key}"`,
       true,
@@ -28,4 +35,11 @@ export async function checkDocumented(rule: DocumentedCheck, candidate: CheckSub
     measured: { missing: names },
     digest: null,
   }
+}
+
+async function datasetOfRun(
+  runId: string | null,
+  { places: { tracking }, signal }: Pick<CheckEnvironment, 'places' | 'signal'>,
+): Promise<string | null> {
+  return runId === null || tracking === null ? null : readDatasets(tracking, runId, signal)
 }

@@ -55,6 +55,7 @@ function renderFacts(version: Version): string[] {
     ['source', show(version.source)],
     ['digest', version.digest === null ? paint('dim', 'not known yet') : show(version.digest)],
     ['run', version.run_id === null ? paint('dim', 'none recorded') : show(version.run_id)],
+    ['data', version.dataset === null ? paint('dim', 'none recorded') : show(version.dataset)],
     ['metrics', showMetrics(version.metrics, 20) || paint('dim', 'none reported')],
     ['tags', tags.join(', ')],
     ['about', show(version.description ?? '')],

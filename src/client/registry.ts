@@ -118,7 +118,7 @@ function describeVersion(version: Version): VersionInfo {
     digest,
     description,
     tags,
-    dataset: tags.dataset ?? null,
+    dataset: version.dataset,
     metrics,
     author,
     registeredBy: version.registered_by,

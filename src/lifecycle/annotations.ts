@@ -5,7 +5,7 @@ import type { Database } from '../store/database.ts'
 import { saveModelDescription, saveVersionDescription } from '../store/descriptions.ts'
 import { lockModel } from '../store/models.ts'
 import { deleteModelTag, deleteVersionTag, saveModelTags, saveVersionTag } from '../store/tags.ts'
-import { loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
+import { findTaggedVersion, loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
 
 /** Describes a model. Throws NotFoundError, as everything here does. */
 export function describeModel(
@@ -44,6 +44,18 @@ export function untagModel(db: Kysely<Database>, name: string, key: string): Pro
 /** Sets a tag of a version. */
 export function tagVersion(db: Kysely<Database>, ref: VersionRef, key: string, value: string): Promise<void> {
   return onVersion(db, ref, (trx, version) => saveVersionTag(trx, version, key, value))
+}
+
+/** Sets a tag of a version that does not have it; what somebody said stays. *Idempotent.* Nothing where there is no such version. */
+export async function noteTag(
+  trx: Transaction<Database>,
+  ref: VersionRef,
+  key: string,
+  value: string,
+): Promise<void> {
+  const version = await findTaggedVersion(trx, ref)
+  if (version !== undefined && !Object.hasOwn(version.tags, key))
+    await saveVersionTag(trx, version, key, value)
 }
 
 /** Takes a tag off a version. *Idempotent.* */

@@ -1,4 +1,11 @@
 import type { Policy } from '../policy/policy.ts'
 
-/** What the door is handed instead of reaching for it: the policy, a clock and a source of fresh ids (UUIDs). */
-export type LifecycleDeps = { policy: Policy; now: () => Date; newId: () => string }
+/** What the door is handed instead of reaching for it. */
+export type LifecycleDeps = {
+  policy: Policy
+  now: () => Date
+  /** Fresh ids: UUIDs. */
+  newId: () => string
+  /** There is a tracking server that can be asked what a run was trained on. */
+  readsRuns: boolean
+}

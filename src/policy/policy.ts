@@ -37,6 +37,9 @@ export type IncumbentCheck = Bounded & {
   by: { absolute: number } | { relative: number }
 }
 
+/** The tag that says which version of the data a model was trained on. */
+export const datasetTag = 'dataset'
+
 /** What must be said about a version when it is registered: what it is, where it comes from, what it was trained on. */
 export type DocumentedCheck = Bounded & {
   kind: 'documented'

@@ -13,6 +13,7 @@ import type { CommandStatus, CommandTable } from './schema.ts'
 /** Everything that may be asked of the world, by kind. */
 export type CommandPayloads = {
   runCheck: { validationId: string; position: number }
+  readDataset: { runId: string }
   postRequest: { requestId: string }
   updateRequest: { requestId: string }
   expireRequest: { requestId: string }
@@ -24,6 +25,7 @@ export type CommandKind = keyof CommandPayloads
 /** The queue that carries each kind. */
 export const queueOf = {
   runCheck: 'checks',
+  readDataset: 'checks',
   postRequest: 'notifications',
   updateRequest: 'notifications',
   expireRequest: 'notifications',

@@ -2,6 +2,7 @@ import { recordFinding } from '../lifecycle/findings.ts'
 import type { ClaimedCommand } from '../store/commands.ts'
 import { giveUpDelivery, runDeliverWebhook } from './deliver-webhook.ts'
 import type { CommandDeps } from './deps.ts'
+import { runReadDataset } from './read-dataset.ts'
 import { runCheckCommand } from './run-check.ts'
 import { runExpireRequest, runPostRequest, runReplyPrivately, runUpdateRequest } from './tell-people.ts'
 import type { CommandRunner, WorkerDeps } from './workers.ts'
@@ -12,6 +13,8 @@ export function commandRunner(deps: CommandDeps): CommandRunner {
     switch (command.kind) {
       case 'runCheck':
         return runCheckCommand(deps, command, signal)
+      case 'readDataset':
+        return runReadDataset(deps, command, signal)
       case 'postRequest':
         return runPostRequest(deps, command)
       case 'updateRequest':

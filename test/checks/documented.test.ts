@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { placesBelow } from '../../src/artifacts/settings.ts'
 import { checkDocumented } from '../../src/checks/documented.ts'
 import type { CheckSubject } from '../../src/checks/subject.ts'
-import { subject } from './subjects.ts'
+import { startTracking } from '../helpers/tracking-server.ts'
+import { environment, subject } from './subjects.ts'
 
 const rule = {
   kind: 'documented',
@@ -17,8 +19,8 @@ const all = {
   runId: 'r1',
   tags: { dataset: '2026-11', team: 'pricing' },
 }
-const find = (about: Partial<CheckSubject>) =>
-  checkDocumented({ ...rule, tags: [...rule.tags] }, subject('s', about))
+const find = (about: Partial<CheckSubject>, wanted = {}, env = environment()) =>
+  checkDocumented({ ...rule, tags: [...rule.tags], ...wanted }, subject('s', about), null, env)
 
 test('a version of which everything has been said that is asked for passes', async () => {
   expect(await find(all)).toMatchObject({ verdict: 'passed', measured: { missing: [] } })
@@ -36,17 +38,31 @@ test.each([
 })
 
 test('what is not asked for may be missing', async () => {
-  const found = await checkDocumented(
-    { ...rule, run: false, dataset: false, tags: [] },
-    subject('s', { description: 'd' }),
-  )
+  const found = await find({ description: 'd' }, { run: false, dataset: false, tags: [] })
   expect(found.verdict).toBe('passed')
 })
 
 test('a tag named like a part of every object is not taken for said', async () => {
-  const found = await checkDocumented(
-    { ...rule, description: false, run: false, dataset: false, tags: ['constructor'] },
-    subject('s'),
-  )
+  const found = await find({}, { description: false, run: false, dataset: false, tags: ['constructor'] })
   expect(found.verdict).toBe('failed')
+})
+
+test('of the data the run may say it, where a tracking server knows the run', async () => {
+  const datasets = [{ name: 'sales', digest: '1f2e' }]
+  const runs = { r1: { artifact_uri: 's3://b/r1', datasets }, r2: { artifact_uri: 's3://b/r2' } }
+  const server = await startTracking({ artifacts: {}, runs }, 'Bearer t')
+  onTestFinished(() => server.close())
+  const places = placesBelow([], { url: server.url, authorization: 'Bearer t' })
+  const of = (runId: string) =>
+    find({ ...all, runId, tags: { team: 'pricing' } }, {}, environment(undefined, { places }))
+  expect((await of('r1')).verdict).toBe('passed')
+  expect((await of('r2')).verdict).toBe('failed')
+  expect((await of('unheard-of')).verdict).toBe('failed')
+})
+
+test('a tracking server that does not answer is nobody’s fault: the check is made again', async () => {
+  const places = placesBelow([], { url: 'http://127.0.0.1:9', authorization: null })
+  await expect(
+    find({ ...all, tags: { team: 'pricing' } }, {}, environment(undefined, { places })),
+  ).rejects.toThrow()
 })

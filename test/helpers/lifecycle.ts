@@ -12,7 +12,7 @@ import { trivialPolicy } from './policies.ts'
 
 /** Dependencies with the real clock and real ids. */
 export function lifecycleDeps(policy: Policy = trivialPolicy()): LifecycleDeps {
-  return { policy, now: () => new Date(), newId: randomUUID }
+  return { policy, now: () => new Date(), newId: randomUUID, readsRuns: false }
 }
 
 /** Somebody who acts, in a test. */

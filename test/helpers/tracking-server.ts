@@ -5,9 +5,11 @@ export type Tracked = {
   artifacts: Record<string, string | Uint8Array>
   /** Logged models: id to name and place. */
   models?: Record<string, { name: string; artifact_uri: string }>
-  /** Runs: id to place and the ids of the models that they logged. */
-  runs?: Record<string, { artifact_uri: string; models?: string[] }>
+  /** Runs: id to place, the ids of the models that they logged, and what they were trained on. */
+  runs?: Record<string, { artifact_uri: string; models?: string[]; datasets?: Dataset[] }>
 }
+
+type Dataset = { name: string; digest: string }
 
 const api = '/api/2.0'
 
@@ -28,9 +30,11 @@ export function startTracking(tracked: Tracked, authorization: string): Promise<
       return answerJson(response, 200, { model: { info: { model_id: modelId, ...model } } })
     const run = route === '/mlflow/runs/get' ? runs[url.searchParams.get('run_id') ?? ''] : undefined
     if (run !== undefined) {
-      const { models: logged, artifact_uri } = run
+      const { models: logged, artifact_uri, datasets } = run
       const outputs = logged && { model_outputs: logged.map((model_id) => ({ model_id, step: 0 })) }
-      return answerJson(response, 200, { run: { info: { artifact_uri }, ...(outputs && { outputs }) } })
+      const inputs = datasets && { dataset_inputs: datasets.map((dataset) => ({ tags: [], dataset })) }
+      const said = { info: { artifact_uri }, ...(outputs && { outputs }), ...(inputs && { inputs }) }
+      return answerJson(response, 200, { run: said })
     }
     if (route === '/mlflow-artifacts/artifacts')
       return answerJson(response, 200, { files: entriesOf(tracked, url.searchParams.get('path') ?? '') })

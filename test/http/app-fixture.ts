@@ -66,6 +66,7 @@ export async function openApp(changes: Changes = {}): Promise<AppFixture> {
     policy: trivialPolicy(),
     now: () => new Date(),
     newId: randomUUID,
+    readsRuns: false,
     db: database.db,
     log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
     queues: { all: [], ping: async () => {} },

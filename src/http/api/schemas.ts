@@ -132,6 +132,7 @@ export const version = standing
         'Where the artifact is, when that is not the source: a `models:/` source names another version.',
       ),
     run_id: z.string().nullable(),
+    dataset: z.string().nullable().describe('The data it was trained on, as its tag `dataset` says.'),
     digest: z.string().nullable(),
     metrics: z.record(z.string(), z.number()),
     tags: z.record(z.string(), z.string()),

@@ -1,5 +1,7 @@
 // From rows to what the API answers. All of it is pure.
+
 import type { Selectable } from 'kysely'
+import { datasetTag } from '../../policy/policy.ts'
 import type { ModelSummary, RequestRecord, VersionRecord, VersionSummary } from '../../store/reads.ts'
 import type { EventTable } from '../../store/schema.ts'
 import type { TokenRow } from '../../store/tokens.ts'
@@ -38,6 +40,7 @@ export function viewVersion(record: VersionRecord) {
     ...withTimes(version, 'created_at', 'updated_at'),
     name: record.name,
     tags: record.tags,
+    dataset: record.tags[datasetTag] ?? null,
     checks: currentChecks(validations).map(viewCheck),
     validations: validations.map((run) => ({
       ...withTimes(run, 'opened_at', 'closed_at'),
