@@ -191,6 +191,7 @@ describe('a filter for versions', () => {
       "Only the 'run_id' attribute supports comparison with a list of quoted string values.",
     ],
     ['run_id = 5', "Only the '{'version_number'}' attributes support comparison with numeric values."],
+    ["version_number ILIKE 'a'", 'Invalid comparator for attribute version_number: ILIKE'],
     ["version_number LIKE '1'", 'Invalid comparator for attribute version_number: LIKE'],
     ['version_number <> 1', 'Invalid comparator for attribute version_number: <>'],
     ["version_number = 'abc'", "Invalid value for numeric attribute 'version_number': 'abc'"],
