@@ -39,7 +39,9 @@ export function endpoint<F extends Fields>(
     const given = await readGiven(request, fields)
     try {
       const call = { request, reply, by: actorOf(request, 'mlflow') }
-      return (await answer(readFields(fields, given), call)) ?? {}
+      const body = await answer(readFields(fields, given), call)
+      // A reply is awaited until it was sent, and comes to nothing.
+      return reply.sent ? reply : (body ?? {})
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error
       return refuse(reply, 404, 'RESOURCE_DOES_NOT_EXIST', sayMissing(fields, given))
