@@ -298,7 +298,10 @@ describe('every required parameter', () => {
     }
   })
 
-  test('but for the version of a download URI, which is no integer then', async () => {
+  test('but for those of a download URI, which are no integer and no name then', async () => {
+    expect((await registry.get('model-versions/get-download-uri', { version: '1' })).body).toEqual(
+      error('INVALID_PARAMETER_VALUE', "Missing value for required parameter 'name'."),
+    )
     for (const query of [{ name: 'm' }, { name: 'm', version: '' }])
       expect(
         (await registry.get('model-versions/get-download-uri', query as Record<string, string>)).body,
