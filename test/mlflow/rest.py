@@ -2,12 +2,14 @@
 
 import json
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 API = "/api/2.0/mlflow"
+SETTLE_SECONDS = 30
 JSON_TYPE = {"Content-Type": "application/json"}
 
 
@@ -85,3 +87,14 @@ class Rest:
             self._local.session.trust_env = False
         session: requests.Session = self._local.session
         return session
+
+
+def settle(rest: Rest, name: str) -> None:
+    """Waits until no check of a model's versions is running, which would move their times; MLflow has no checks."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        found = rest.get("model-versions/search", filter=f"name = '{name}'").ok()["model_versions"]
+        if all(version.get("lifecycle_state") != "validating" for version in found):
+            return
+        assert time.monotonic() < deadline, f"the checks of {name} did not end"
+        time.sleep(0.05)

@@ -32,6 +32,7 @@ def greenroom(home: Path, policy: str, artifacts: Path) -> Iterator[str]:
         "GREENROOM_POLICY": str(policy_file),
         "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN,
         "GREENROOM_ARTIFACT_ROOTS": str(artifacts),
+        "GREENROOM_ENCRYPTION_KEY": "5e" * 32,
         # The receiver of webhooks listens on this machine.
         "WEBHOOK_ALLOWED_SCHEMES": "https,http",
         "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",

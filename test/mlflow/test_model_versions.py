@@ -31,7 +31,7 @@ def test_a_version_is_given_back_as_it_was_registered(client: MlflowClient, name
         assert version.tags == tags
         assert (version.current_stage, version.status, version.aliases) == ("None", "READY", [])
         assert before - 1000 <= version.creation_timestamp <= int(time.time() * 1000) + 1000
-        assert version.last_updated_timestamp == version.creation_timestamp
+    assert made.last_updated_timestamp == made.creation_timestamp
     assert client.get_model_version_download_uri(name, "1") == SOURCE
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from mlflow import MlflowClient
 
-from rest import Rest
+from rest import Rest, settle
 from under_test import UnderTest
 
 RUNS = {letter: letter * 32 for letter in "abc"}
@@ -22,14 +22,19 @@ SV = "name LIKE 'sv-%'"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def versions(client: MlflowClient) -> Iterator[None]:
-    """The versions that are searched, and nothing of them afterwards."""
+def versions(client: MlflowClient, rest: Rest) -> Iterator[None]:
+    """The versions that are searched, last changed in their order, and nothing of them afterwards."""
     for name in ("sv-one", "sv-two"):
         client.create_registered_model(name)
     for name, source, run_id, tags in VERSIONS:
         client.create_model_version(name, source, run_id, tags)
     client.create_model_version("sv-two", "s3://bucket/deleted")
     client.delete_model_version("sv-two", "3")
+    for name in ("sv-one", "sv-two"):
+        settle(rest, name)
+    for place in EVERY:
+        name, version = f"sv-{place}".split("/")
+        client.update_model_version(name, version, "Changed last.")
     yield
     for name in ("sv-one", "sv-two"):
         client.delete_registered_model(name)

@@ -18,17 +18,17 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from models.model_registry import get_model_version, promote_model
+from models.model_registry import get_model_info, get_model_version, promote_model
 
 
 def validate(name: str, version: str, timeout: float) -> str:
     """Asks for Staging, waits for the checks that decide on it, and tells how they ended."""
     refusal = ""
-    try:
-        if look(name, version)["stage"] == "None":
+    if get_model_info(name, version)["current_stage"] == "None":
+        try:
             promote_model(name, version, "Staging", archive_existing=False)
-    except MlflowException as error:
-        refusal = error.message
+        except MlflowException as error:
+            refusal = plain(error)
     deadline = time.monotonic() + timeout
     while (seen := look(name, version))["state"] == "validating":
         if time.monotonic() > deadline:
@@ -50,7 +50,7 @@ def look(name: str, version: str) -> Any:
 
 
 def run(args: argparse.Namespace) -> str:
-    """Does what the command line asks, and tells how it ended. Throws MlflowException where it did not go well."""
+    """Does what the command line asks, and tells how it ended. Raises MlflowException where it did not go well."""
     # Greenroom validates by itself, so that what came last may be in Staging already.
     origins = ["Staging"] if args.promote_to_production else ["None", "Staging"]
     found = (get_model_version(args.model, origin) for origin in origins)
@@ -61,6 +61,11 @@ def run(args: argparse.Namespace) -> str:
         return validate(args.model, version, args.timeout)
     moved = promote_model(args.model, version, "Production", archive_existing=True)
     return f"{args.model} version {version} is in {moved.current_stage}."
+
+
+def plain(error: MlflowException) -> str:
+    """What an error says to people."""
+    return error.message.removeprefix(f"{error.error_code}: ")
 
 
 def main() -> int:
@@ -77,7 +82,7 @@ def main() -> int:
         print(run(args))
         return 0
     except MlflowException as error:
-        print(error.message, file=sys.stderr)
+        print(plain(error), file=sys.stderr)
         return 3 if error.error_code == "PERMISSION_DENIED" else 1
 
 
