@@ -1,7 +1,7 @@
 // Fetched artifacts, kept by their digest: `<folder>/sha256-<hex>` is a file or a folder, as the artifact is.
 //
 // Invariants:
-//   K1. An entry appears whole, by a rename of what was fetched and found to have its digest.
+//   K1. An entry appears whole, by a rename of what was fetched and found to have its digest, and goes by a rename.
 //   K2. What is handed on was hashed as it was read, and has the digest that was asked for; the cache is not trusted.
 //   K3. Any number of processes may do any of this at once.
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
@@ -42,12 +42,18 @@ export async function readThrough(
 ): Promise<Artifact> {
   const entry = join(folder, digest.replace(':', '-'))
   return (
-    (await readEntry(entry, digest, maxBytes)) ?? (await fill(folder, entry, source, digest, maxBytes, fetch))
+    (await readEntry(folder, entry, digest, maxBytes)) ??
+    (await fill(folder, entry, source, digest, maxBytes, fetch))
   )
 }
 
 /** What an entry holds; null when it is not there, or is no longer what it was, which removes it. */
-async function readEntry(entry: string, digest: string, maxBytes: number): Promise<Artifact | null> {
+async function readEntry(
+  folder: string,
+  entry: string,
+  digest: string,
+  maxBytes: number,
+): Promise<Artifact | null> {
   if ((await stat(entry).catch(() => null)) === null) return null
   const found = await read(entry, maxBytes).catch((error) => {
     if (error instanceof UnreadableSourceError) return null
@@ -55,7 +61,9 @@ async function readEntry(entry: string, digest: string, maxBytes: number): Promi
   })
   if (found?.digest === digest) return found // K2
   // Somebody else may have put a sound one there meanwhile (K3); that one is fetched again, which does no harm.
-  await rm(entry, { recursive: true, force: true })
+  const aside = await mkdtemp(join(folder, unfinished))
+  await rename(entry, join(aside, 'artifact')).catch(() => {})
+  await rm(aside, { recursive: true, force: true })
   return null
 }
 

@@ -151,9 +151,9 @@ async function invoke(url: string, body: object, words: () => string): Promise<u
   const signal = AbortSignal.timeout(callMs)
   try {
     const response = await fetch(`${url}/invocations`, { ...call, signal })
-    const answer: unknown = await response.json()
+    const answer: unknown = await response.json().catch(() => null)
     if (response.ok) return answer
-    const { message = `HTTP ${response.status}` } = answer as { message?: string }
+    const { message = `HTTP ${response.status}` } = (answer ?? {}) as { message?: string }
     throw new UnusableModelError(`the model does not run: ${message.replaceAll(/\s+/g, ' ').slice(0, 300)}`)
   } catch (error) {
     if (error instanceof UnusableModelError) throw error

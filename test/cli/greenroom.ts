@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openTestDatabase } from '../helpers/database.ts'
 
@@ -14,7 +15,7 @@ export type Ended = { code: number | null; stdout: string; stderr: string }
 export type Env = Record<string, string>
 
 /** Where and how a command line is run. */
-export type Where = { cwd: string; env?: Env; nodeArgs?: string[] }
+export type Where = { cwd: string; env?: Env; nodeArgs?: string[]; input?: Readable }
 
 /** A command line that runs. `output` is what it wrote to stdout so far. */
 export type RunningCli = {
@@ -25,13 +26,16 @@ export type RunningCli = {
   wrote(pattern: RegExp): Promise<RegExpExecArray>
 }
 
-/** Starts the real command line as a process of its own, with nothing on its stdin and no terminal. */
-export function startCli(args: string[], { cwd, env = {}, nodeArgs = [] }: Where): RunningCli {
+/** Starts the real command line as a process of its own, with nothing but `input` on its stdin, and no terminal. */
+export function startCli(args: string[], { cwd, env = {}, nodeArgs = [], input }: Where): RunningCli {
   const child = spawn(process.execPath, [...nodeArgs, entry, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', TMPDIR: tmpdir(), TZ: 'UTC', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // It may end before it has read everything.
+  child.stdin.on('error', () => {})
+  ;(input ?? Readable.from([])).pipe(child.stdin)
   const written = { stdout: '', stderr: '' }
   const watchers = new Set<() => void>()
   for (const name of ['stdout', 'stderr'] as const)
@@ -91,7 +95,7 @@ export type TestServer = {
   /** Runs a command as the admin, or with what `env` says. */
   greenroom(args: string[], env?: Env): Promise<Ended>
   /** Starts a command without waiting for its end. */
-  begin(args: string[], env?: Env): RunningCli
+  begin(args: string[], env?: Env, input?: Readable): RunningCli
   /** Runs a command with `--json`, which must not fail, and gives its document. */
   json<T>(args: string[], env?: Env): Promise<T>
   /** Makes tokens through the API; each is named like its holder. Gives the variables to run a command with. */
@@ -106,8 +110,8 @@ export async function startServer(policy: string, args: string[] = [], env: Env 
   const place = await makePlace(policy)
   const running = startCli(['serve', ...args], { cwd: place.cwd, env: { ...place.env, ...env } })
   const [, url = ''] = await running.wrote(/Greenroom listens at (http:[^\s,"]+\d)/)
-  const begin = (commandLine: string[], more: Env = {}) =>
-    startCli(commandLine, { cwd: place.cwd, env: { GREENROOM_URL: url, ...more } })
+  const begin = (commandLine: string[], more: Env = {}, input?: Readable) =>
+    startCli(commandLine, { cwd: place.cwd, env: { GREENROOM_URL: url, ...more }, ...(input && { input }) })
   return {
     url,
     process: running,

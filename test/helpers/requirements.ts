@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -56,7 +57,7 @@ export function pythonOf(env: NodeJS.ProcessEnv): string {
 
 function missingPackage(name: string): string | null {
   try {
-    import.meta.resolve(name)
+    createRequire(import.meta.url).resolve(name)
     return null
   } catch {
     return `the package ${name} is not installed; run \`npm install --no-save ${name}\``

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+// Stands in for Python with MLflow: answers as `mlflow models serve` does, and ends when its stdin is closed. What it
+// answers to rows is decided by FAKE_PYTHON: `sum`, `text`, `short`, `refuse`, `html`, `die`, `missing`, `unloadable`.
+import { createServer } from 'node:http'
+
+const behaviour = process.env.FAKE_PYTHON ?? 'sum'
+const args = process.argv.slice(2)
+const leaked = Object.keys(process.env).filter((name) => /^(GREENROOM|MLFLOW_TRACKING|AWS)_/.test(name))
+if (leaked.length > 0) end(97, `it was given ${leaked}`)
+if (behaviour === 'missing') process.exit(96)
+if (behaviour === 'unloadable')
+  end(
+    1,
+    "ModuleNotFoundError: No module named 'lightgbm'\nException: Command '['bash', '-c', 'exec uvicorn']' failed",
+  )
+
+const answers = {
+  sum: (rows) => ({ predictions: rows.map((row) => row.reduce((sum, cell) => sum + Number(cell), 0)) }),
+  pairs: (rows) => ({ predictions: rows.map(([first]) => ({ low: first - 1, high: first + 1 })) }),
+  text: (rows) => ({ predictions: rows.map(() => 'yes') }),
+  short: () => ({ predictions: [1] }),
+}
+
+process.stdin.on('end', () => process.exit()).resume()
+createServer(async (request, response) => {
+  if (request.url === '/ping') return response.end('\n')
+  let body = ''
+  for await (const chunk of request) body += chunk
+  const { dataframe_split: table, inputs } = JSON.parse(body)
+  if (behaviour === 'die') end(1, 'MemoryError: no more')
+  if (behaviour === 'html') return response.writeHead(502).end('<html>')
+  if (behaviour === 'refuse')
+    return response.writeHead(400).end(JSON.stringify({ error_code: 'BAD_REQUEST', message: `got ${body}` }))
+  response.end(JSON.stringify(answers[behaviour](table?.data ?? inputs)))
+}).listen(Number(args[args.indexOf('-p') + 1]), '127.0.0.1')
+
+function end(code, words) {
+  process.stderr.write(`${words}\n`)
+  process.exit(code)
+}
