@@ -18,6 +18,8 @@ import {
   insertVersion,
   loadVersion,
   markExclusive,
+  movedTo,
+  newVersion,
   saveLifecycle,
   type VersionRef,
   type VersionRow,
@@ -65,12 +67,16 @@ export function register(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RegisterOutcome> {
-  return db.transaction().execute((trx) => registerIn(trx, registration, by, deps))
+  return db.transaction().execute(async (trx) => {
+    const model = await ensureModel(trx, registration.name, deps.now()) // A1
+    return registerIn(trx, model, registration, by, deps)
+  })
 }
 
-/** {@link register}, inside a transaction that also holds what led to it, such as a claimed delivery. */
+/** {@link register}, inside a transaction that has locked the model and holds what led to it, such as a claimed delivery. */
 export async function registerIn(
   trx: Transaction<Database>,
+  model: LockedModel,
   registration: Registration,
   by: Actor,
   deps: LifecycleDeps,
@@ -94,10 +100,10 @@ export async function registerOf(
   }
   model.nextVersion = Math.max(model.nextVersion, number + 1) // V11
   const { next, effects } = beginLifecycle(deps.newId())
-  const version = await insertVersion(
-    trx,
+  const { tags, ...facts } = registration
+  const version = newVersion(
     model,
-    { ...registration, version: number, registeredBy: by.principal, traceId: by.traceId },
+    { ...facts, version: number, registeredBy: by.principal, traceId: by.traceId },
     next,
     now,
   )
@@ -107,14 +113,12 @@ export async function registerOf(
     digest: version.digest,
     author: version.author,
   }
-  await recordEvent(
-    trx,
-    model,
-    { version: number, type: 'registered', from: null, to: version, detail },
-    by,
-    now,
-  ) // A2
-  const followUps = await applyEffects(trx, model, version, effects, by, deps)
+  const entry = { version: number, type: 'registered', from: null, to: version, detail }
+  const [, , followUps] = await Promise.all([
+    insertVersion(trx, version, tags),
+    recordEvent(trx, model, entry, by, now), // A2
+    applyEffects(trx, model, version, effects, by, deps),
+  ])
   await follow(trx, model, followUps, by, deps)
   const { stage, state } = followUps.length === 0 ? version : await loadVersion(trx, model, number)
   return { kind: 'registered', name: model.name, version: number, stage, state }
@@ -150,15 +154,14 @@ export async function advanceIn(
   const { version: number, stage, state } = version
   const decision = decide(version.lifecycle, event)
   if (decision.kind === 'refused') return { kind: 'refused', name: model.name, version: number, stage, state }
-  const moved = await saveLifecycle(trx, version, decision.next, now)
-  await recordEvent(
-    trx,
-    model,
-    { version: number, type: event.type, from: version, to: moved, ...cause },
-    by,
-    now,
-  ) // A2
-  await follow(trx, model, await applyEffects(trx, model, moved, decision.effects, by, deps), by, deps) // A4
+  const moved = movedTo(version, decision.next, now)
+  const entry = { version: number, type: event.type, from: version, to: moved, ...cause }
+  const [, , followUps] = await Promise.all([
+    saveLifecycle(trx, moved),
+    recordEvent(trx, model, entry, by, now), // A2
+    applyEffects(trx, model, moved, decision.effects, by, deps),
+  ])
+  await follow(trx, model, followUps, by, deps) // A4
   if (moved.stage === 'Production' && archivesOthers(event)) await markExclusive(trx, moved)
   return {
     kind: 'moved',
