@@ -81,17 +81,6 @@ export async function registerIn(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RegisterOutcome> {
-  return registerOf(trx, await ensureModel(trx, registration.name, deps.now()), registration, by, deps)
-}
-
-/** {@link registerIn}, for a model that this transaction has locked (A1). */
-export async function registerOf(
-  trx: Transaction<Database>,
-  model: LockedModel,
-  registration: Registration,
-  by: Actor,
-  deps: LifecycleDeps,
-): Promise<RegisterOutcome> {
   const now = deps.now()
   const number = registration.version ?? model.nextVersion
   if (registration.version !== null) {
