@@ -50,10 +50,12 @@ function giveAlias(
     const version = await loadVersion(trx, model, ref.version)
     if (isProtected(ref.name, alias, deps) && version.stage !== 'Production') return false
     const before = await findAlias(trx, model, alias)
-    await saveAlias(trx, model, alias, ref.version)
     const entry = { version: ref.version, type: 'aliasSet', from: version, to: version } as const
     const detail = { alias, before }
-    await recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now())
+    await Promise.all([
+      saveAlias(trx, model, alias, ref.version),
+      recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now()),
+    ])
     return true
   })
 }

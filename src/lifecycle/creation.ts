@@ -21,8 +21,10 @@ export function createModel(
   return db.transaction().execute(async (trx) => {
     const model = await insertModel(trx, wanted, now)
     if (model === undefined) return 'taken'
-    if (Object.keys(tags).length > 0) await saveModelTags(trx, model, tags)
-    await recordEvent(trx, model, { version: null, type: 'modelCreated', from: null, to: null }, by, now)
+    await Promise.all([
+      Object.keys(tags).length > 0 && saveModelTags(trx, model, tags),
+      recordEvent(trx, model, { version: null, type: 'modelCreated', from: null, to: null }, by, now),
+    ])
     return 'created'
   })
 }

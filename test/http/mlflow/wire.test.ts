@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDatabase } from '../../../src/store/database.ts'
+import { openAwayDatabase } from '../../helpers/database.ts'
 import { openApp } from '../app-fixture.ts'
 import { error, openRegistry, type Registry } from './registry.ts'
 
@@ -336,12 +336,7 @@ describe('who is turned away', () => {
   })
 
   test('while the database is away is told to come back, within a minute', async () => {
-    const db = openDatabase({
-      url: 'postgres://127.0.0.1:1/none',
-      size: 1,
-      name: 'test',
-      onConnectionError: () => {},
-    })
+    const db = openAwayDatabase()
     const away = await openApp({ db, config: { auth: 'off' } })
     const answer = await away.app.inject({ url: path })
     expect([answer.statusCode, answer.json().error_code]).toEqual([503, 'TEMPORARILY_UNAVAILABLE'])
