@@ -62,7 +62,7 @@ test.each(['/api', '/ajax-api'])(
     ])
       expect(answer).toMatchObject(missing(webhook.webhook_id))
     expect(JSON.stringify(registry.logged())).not.toContain('canary')
-  expect(registry.logged().filter(({ level }) => Number(level) >= 40)).toEqual([])
+    expect(registry.logged().filter(({ level }) => Number(level) >= 40)).toEqual([])
   },
 )
 
