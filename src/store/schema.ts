@@ -216,6 +216,8 @@ export type WebhookTable = {
   status: WebhookStatus
   /** What deliveries are signed with, sealed; null: they are not signed. */
   secret: string | null
+  /** Set while it does not answer: until then nothing is sent to it. */
+  rests_until: ColumnType<Date | null, Date | undefined, Date | null>
   created_at: Timestamp
   updated_at: Timestamp
   deleted_at: ColumnType<Date | null, Date | undefined, Date>

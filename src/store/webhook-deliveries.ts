@@ -28,6 +28,8 @@ export type Delivery = Selectable<WebhookDeliveryTable> & {
   secret: string | null
   /** The webhook is neither disabled nor deleted. */
   isWanted: boolean
+  /** The webhook did not answer lately. */
+  isSilent: boolean
 }
 
 /** A delivery in a webhook's log, with its attempts in the order in which they were made. */
@@ -190,5 +192,6 @@ function selectDelivery(db: Kysely<Database>, id: string) {
     .selectAll('webhook_delivery')
     .select(['webhook.url', 'webhook.secret'])
     .select(sql<boolean>`webhook.status = 'ACTIVE' and webhook.deleted_at is null`.as('isWanted'))
+    .select(sql<boolean>`webhook.rests_until is not null`.as('isSilent'))
     .where('webhook_delivery.id', '=', id)
 }

@@ -1,5 +1,6 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { EventName } from '../webhooks/events.ts'
+import { fromNow } from './commands.ts'
 import type { Database } from './database.ts'
 import type { WebhookStatus, WebhookTable } from './schema.ts'
 
@@ -70,6 +71,26 @@ export async function deleteWebhook(db: Kysely<Database>, id: string, now: Date)
 /** Finds a webhook that is not deleted. */
 export function findWebhook(db: Kysely<Database>, id: string): Promise<Webhook | undefined> {
   return selectWebhooks(db).where('id', '=', id).executeTakeFirst()
+}
+
+/** Has a webhook left alone for a while, or no longer. */
+export async function restWebhook(db: Kysely<Database>, id: string, ms: number | null): Promise<void> {
+  await db
+    .updateTable('webhook')
+    .set({ rests_until: ms === null ? null : fromNow(ms) })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Tells whether a webhook has rested long enough to be tried by the caller alone, who has `ms` for it. */
+export async function tryRested(db: Kysely<Database>, id: string, ms: number): Promise<boolean> {
+  const result = await db
+    .updateTable('webhook')
+    .set({ rests_until: fromNow(ms) })
+    .where('id', '=', id)
+    .where(sql<boolean>`coalesce(rests_until <= clock_timestamp(), true)`)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
 }
 
 /** Tells whether there is such a webhook, or was. */

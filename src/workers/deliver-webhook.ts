@@ -4,10 +4,12 @@
 //   D1. Every attempt sends the id and the bytes that were committed with the event (V14).
 //   D2. A delivery is tried for three days, ever more seldom, and is then dead and shown (L17).
 //   D3. What was taken is noted before the command ends, so that an attempt that was overtaken is not made again.
-//   D4. Neither the secret nor what the receiver says leaves this file (V13, R14).
-
+//   D4. One receiver that does not answer holds up no other: it is left alone for a while, and then tried by one
+//       delivery at a time until it answers again (L8).
+//   D5. Neither the secret nor what the receiver says leaves this file (V13, R14).
 import { buryCommand, type ClaimedCommand, finishCommand } from '../store/commands.ts'
 import { type Delivery, endDelivery, findDelivery, noteAttempt } from '../store/webhook-deliveries.ts'
+import { restWebhook, tryRested } from '../store/webhooks.ts'
 import { type Attempted, attemptOnce } from '../webhooks/attempt.ts'
 import { openSecret } from '../webhooks/secrets.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
@@ -20,6 +22,9 @@ type DeliveryDeps = Pick<CommandDeps, 'db' | 'now' | 'outbound' | 'keys'>
 const triedForMs = 3 * 86_400_000
 // About 35 attempts in three days; half of them in the first hours.
 const backoff: Backoff = { firstMs: 5_000, mostMs: 3 * 3_600_000 }
+const rest: Backoff = { firstMs: 60_000, mostMs: 60_000 }
+// Longer than an attempt takes.
+const trialMs = 20_000
 const gone = 410
 
 /** Makes one attempt at a delivery, or ends it when nobody wants it any more. */
@@ -31,16 +36,20 @@ export async function runDeliverWebhook(
   const delivery = await findDelivery(deps.db, command.payload.deliveryId)
   if (delivery?.status !== 'pending') return finish(deps, command, 'the delivery had ended') // D3
   if (!delivery.isWanted) return finish(deps, command, 'the webhook is disabled or deleted', 'cancelled')
+  const { id, webhook_id: webhook, isSilent } = delivery
+  if (isSilent && !(await tryRested(deps.db, webhook, trialMs))) return wait(deps, command) // D4
   const at = deps.now()
   const attempted = await attempt(deps, delivery, at, stop)
   const { ms } = attempted
+  const isLate = attempted.kind === 'failed' && attempted.error === 'timeout'
+  if (isLate || isSilent) await restWebhook(deps.db, webhook, isLate ? rest.firstMs : null) // D4
   if (attempted.kind === 'failed') {
-    await noteAttempt(deps.db, delivery.id, { at, ms, status: null, error: attempted.error }, false)
+    await noteAttempt(deps.db, id, { at, ms, status: null, error: attempted.error }, false)
     return again(deps, command, `the receiver could not be told: ${attempted.error}`)
   }
   const { status, retryAfter } = attempted
   const isTaken = status >= 200 && status <= 299
-  await noteAttempt(deps.db, delivery.id, { at, ms, status, error: null }, isTaken) // D3
+  await noteAttempt(deps.db, id, { at, ms, status, error: null }, isTaken) // D3
   if (isTaken) return finish(deps, command, `delivered, answered with ${status}`)
   const why = `the receiver answered with ${status}`
   return status === gone ? { kind: 'dead', why } : again(deps, command, why, retryAfter)
@@ -74,12 +83,24 @@ async function finish(deps: DeliveryDeps, command: Deliver, note: string, end?: 
 
 function again(deps: DeliveryDeps, command: Deliver, why: string, retryAfter: string | null = null): Ended {
   const now = deps.now().getTime()
-  const leftMs = command.createdAt.getTime() + triedForMs - now
+  const leftMs = leftFor(command, now)
   if (leftMs <= 0) return { kind: 'dead', why } // D2
   const wishMs = Math.min(wishedMs(retryAfter, now), backoff.mostMs)
   const waitMs = Math.max(backoffMs(command.failures, backoff), wishMs)
   // The last attempt is made when the three days are over, however long the wait would have been.
   return { kind: 'retry', why, afterMs: Math.min(waitMs, leftMs) }
+}
+
+/** Leaves the receiver alone; a delivery that has waited for three days for it to answer is dead as well (D2). */
+function wait(deps: DeliveryDeps, command: Deliver): Ended {
+  const why = 'the receiver does not answer'
+  const leftMs = leftFor(command, deps.now().getTime())
+  if (leftMs <= 0) return { kind: 'dead', why }
+  return { kind: 'later', why, afterMs: Math.min(backoffMs(0, rest), leftMs) }
+}
+
+function leftFor({ createdAt }: Deliver, now: number): number {
+  return createdAt.getTime() + triedForMs - now
 }
 
 /** What a receiver asks for in `Retry-After`, in seconds or as a date; 0 when it asks for nothing. */

@@ -480,6 +480,7 @@ test('the OpenAPI document describes every route of the API, each with a summary
       "get /api/v1/models/{name}/history",
       "get /api/v1/models/{name}/versions/{version}",
       "get /api/v1/tokens",
+      "get /api/v1/webhooks/{id}/deliveries",
       "post /api/v1/approvals/{id}/approve",
       "post /api/v1/approvals/{id}/decline",
       "post /api/v1/models/{name}/versions",
@@ -487,6 +488,7 @@ test('the OpenAPI document describes every route of the API, each with a summary
       "post /api/v1/models/{name}/versions/{version}/promote",
       "post /api/v1/models/{name}/versions/{version}/validate",
       "post /api/v1/tokens",
+      "post /api/v1/webhooks/deliveries/{id}/replay",
     ]
   `)
   for (const operation of operations.flatMap(([, methods]) => Object.values(methods))) {

@@ -300,6 +300,33 @@ describe('a delivery', () => {
   })
 })
 
+it('a receiver that does not answer holds up no other, and has its deliveries when it answers again (L8)', {
+  timeout: 120_000,
+}, async () => {
+  const silent = await startReceiver()
+  silent.always({ kind: 'stall' })
+  try {
+    const silenced = await stage.addWebhook(silent)
+    const other = await stage.addWebhook(receiver)
+    for (let version = 1; version <= 40; version++) await stage.happen(created({ version }), version)
+    stage.work()
+    await until(() => receiver.received.length === 40, 30_000)
+    // As many at once as there are workers, and then nobody until it has rested.
+    expect(silent.received.length).toBeLessThanOrEqual(8)
+    silent.always(answer(204))
+    await until(async () => {
+      await stage.skipWaits()
+      await sql`update webhook set rests_until = rests_until - interval '30 s'`.execute(stage.db)
+      return (await stage.log(silenced)).every(({ status }) => status === 'delivered')
+    }, 60_000)
+    expect((await stage.log(other)).every(({ attempts }) => attempts === 1)).toBe(true)
+    const rest = await stage.db.selectFrom('webhook').select('rests_until').execute()
+    expect(rest).toEqual([{ rests_until: null }, { rests_until: null }])
+  } finally {
+    await silent.close()
+  }
+})
+
 it('whatever receivers do, every event is delivered or dead in the end, under one id with one body (L17, V14)', {
   timeout: 180_000,
 }, async () => {

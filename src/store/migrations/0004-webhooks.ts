@@ -14,6 +14,7 @@ export const webhooks = {
         description text,
         status text not null check (status in ('ACTIVE', 'DISABLED')),
         secret text,
+        rests_until timestamptz,
         created_at timestamptz not null,
         updated_at timestamptz not null,
         deleted_at timestamptz
