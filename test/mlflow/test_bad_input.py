@@ -314,7 +314,7 @@ def test_bad_input_is_refused_as_by_mlflow(rest: Rest, case: Case) -> None:
     assert answer.error == (STATUS[code], code, text)
 
 
-@pytest.mark.parametrize("source", ["/etc/passwd", "file:///etc/passwd", "/", "file://elsewhere/etc/passwd"])
+@pytest.mark.parametrize("source", ["/etc/passwd", "file:///etc/passwd", "/"])
 def test_a_local_path_is_refused_where_nobody_vouches_for_it(rest: Rest, source: str) -> None:
     status, code, text = rest.post(f"{MV}/create", name=MODEL, source=source).error
     assert (status, code) == (400, BAD)
