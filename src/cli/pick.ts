@@ -2,7 +2,7 @@
 import { findInStage, getModel } from '../client/api.ts'
 import type { Connection } from '../client/call.ts'
 import { NotFoundError } from '../errors.ts'
-import type { Stage } from '../machines/model-version.ts'
+import type { Stage } from '../machines/stages.ts'
 import type { Screen } from './shell.ts'
 import { show } from './words.ts'
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { InvalidInputError } from '../errors.ts'
 import * as shape from '../http/api/schemas.ts'
-import type { Stage } from '../machines/model-version.ts'
+import type { Stage } from '../machines/stages.ts'
 import { type Connection, call, callMlflow } from './call.ts'
 
 export type ModelSummary = z.infer<typeof shape.modelSummary>

@@ -2,7 +2,7 @@
 export { DigestMismatchError } from '../artifacts/cache.ts'
 export { UnavailableSourceError } from '../artifacts/remote.ts'
 export { InvalidInputError, NotFoundError, OperatorError } from '../errors.ts'
-export type { Stage } from '../machines/model-version.ts'
+export type { Stage } from '../machines/stages.ts'
 export type { Cell, Rows } from '../runtimes/rows.ts'
 export { UnreadableSourceError } from '../runtimes/source.ts'
 export { UnusableModelError } from '../runtimes/unusable.ts'

@@ -7,13 +7,12 @@ import { fetchArtifact, locate, withArtifact } from '../artifacts/fetch.ts'
 import type { Places } from '../artifacts/remote.ts'
 import { cacheFolder, trackingFrom } from '../artifacts/settings.ts'
 import { InvalidInputError, NotFoundError } from '../errors.ts'
-import type { Stage } from '../machines/model-version.ts'
+import type { Stage } from '../machines/stages.ts'
 import { type Artifact, maxModelBytes, readArtifact } from '../runtimes/artifact.ts'
 import type { Rows } from '../runtimes/rows.ts'
 import { pathOf } from '../runtimes/source.ts'
 import { findInStage, getAliased, getVersion, type Version } from './api.ts'
 import type { Connection } from './call.ts'
-import type { Runtime } from './model-runtime.ts'
 import { connect, type Options, versionNumber } from './registry.ts'
 
 /** Which version of a model: the newest in a stage, the one of a number, or the one that an alias names. */
@@ -33,9 +32,9 @@ export type Model = {
   /** The registry has recorded this digest. False: it has recorded none, so nothing could be compared. */
   verified: boolean
   /** What computes. */
-  runtime: Runtime['name']
+  runtime: 'onnxruntime-web' | 'onnxruntime-node' | 'mlflow'
   /** The columns that the model asks for, with their types; null where it names none. */
-  columns: Runtime['columns']
+  columns: { name: string; type: string }[] | null
   /**
    * Predicts rows: objects with a value for each column, or arrays of numbers in the order of the columns. Gives one
    * number for each row; from a model that answers with several, those of the first row, then of the second, and so on.

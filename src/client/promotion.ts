@@ -1,4 +1,4 @@
-import type { Stage } from '../machines/model-version.ts'
+import type { Stage } from '../machines/stages.ts'
 import { archiveVersion, type Decided, getVersion, promoteVersion, validateVersion } from './api.ts'
 import type { Connection } from './call.ts'
 import { connect, type Options, versionNumber } from './registry.ts'

@@ -1,6 +1,6 @@
 // What the registry knows of models and versions, for programs; the API's words in the spelling of TypeScript.
 import { InvalidInputError } from '../errors.ts'
-import type { Stage } from '../machines/model-version.ts'
+import type { Stage } from '../machines/stages.ts'
 import { eachVersion, findInStage, getModel, getVersion, listModels, type Version } from './api.ts'
 import type { Connection } from './call.ts'
 import { type GivenSettings, readSettings } from './settings.ts'

@@ -9,13 +9,12 @@
 //   M4. People are asked only about what was checked under the policy and against the incumbent of that moment.
 //   M5. Nothing here does I/O, reads a clock or makes an id: facts and fresh ids arrive inside events.
 import { assign, enqueueActions, setup } from 'xstate'
+import type { Stage } from './stages.ts'
+
+export { type Stage, stages } from './stages.ts'
 
 /** The version of this machine's shape; a stored snapshot of another version is migrated or refused. */
 export const modelVersionMachineVersion = 1
-
-/** The four stages of MLflow's registry. */
-export const stages = ['None', 'Staging', 'Production', 'Archived'] as const
-export type Stage = (typeof stages)[number]
 
 /** `approved`: people decide on Production. `none`: any stage may follow any other, as in MLflow. */
 export type Gate = 'approved' | 'none'

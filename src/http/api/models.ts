@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { stages } from '../../machines/model-version.ts'
+import { stages } from '../../machines/stages.ts'
 import { findBrokenLink, listEvents } from '../../store/events.ts'
 import { listModelSummaries, loadModel, loadVersionRecord, mustFindModel } from '../../store/reads.ts'
 import type { App, AppDeps } from '../deps.ts'

@@ -1,6 +1,6 @@
 // The shapes of what the API answers; those with an id stand under that name in the OpenAPI document.
 import { z } from 'zod'
-import { stages } from '../../machines/model-version.ts'
+import { stages } from '../../machines/stages.ts'
 import { roles } from '../roles.ts'
 
 const time = z.iso.datetime()
