@@ -8,7 +8,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { LifecycleDeps } from './lifecycle/deps.ts'
 import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
-import { publishMove, publishRegistered } from './lifecycle/publish.ts'
+import { publish, publishMove, publishRegistered } from './lifecycle/publish.ts'
 import { beginLifecycle, decide, stageOf, stateOf } from './machines/decide.ts'
 import type { ModelVersionEvent, Stage } from './machines/model-version.ts'
 import { datasetTag } from './policy/policy.ts'
@@ -86,6 +86,8 @@ export async function registerIn(
 ): Promise<RegisterOutcome> {
   const now = deps.now()
   const number = registration.version ?? model.nextVersion
+  // Whoever makes a model by itself has that in its history.
+  const isNewModel = model.lastSeq === 0
   if (registration.version !== null) {
     const existing = await findFormerVersion(trx, model.id, number)
     if (existing !== undefined) return alreadyThere(model, existing, registration)
@@ -109,9 +111,10 @@ export async function registerIn(
     author: version.author,
   }
   const entry = { version: number, type: 'registered', from: null, to: version, detail }
-  const [, , , followUps] = await Promise.all([
+  const [, , , , followUps] = await Promise.all([
     insertVersion(trx, version, tags),
     recordEvent(trx, model, entry, by, now), // A2
+    isNewModel && publish(trx, model, { kind: 'modelCreated', tags: {}, description: null }, by, now),
     publishRegistered(trx, model, version, tags, by, now),
     applyEffects(trx, model, version, effects, by, deps),
     readDataset(trx, model, version, tags, deps),

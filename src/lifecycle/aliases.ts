@@ -6,6 +6,7 @@ import { lockModel } from '../store/models.ts'
 import { loadVersion, type VersionRef } from '../store/versions.ts'
 import type { Answerer } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
+import { publish } from './publish.ts'
 import { transitionStage, type Withheld } from './transition.ts'
 
 export type AliasOutcome = { kind: 'done' } | Withheld
@@ -55,6 +56,7 @@ function giveAlias(
     await Promise.all([
       saveAlias(trx, model, alias, ref.version),
       recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now()),
+      publish(trx, model, { kind: 'aliasSet', alias, version: ref.version }, by, deps.now()),
     ])
     return true
   })
@@ -79,9 +81,12 @@ export function removeAlias(
         why: `The alias "${alias}" is protected; only an approver may take it away.`,
       }
     const version = await loadVersion(trx, model, before)
-    await deleteAlias(trx, model, alias)
     const entry = { version: before, type: 'aliasRemoved', from: version, to: version } as const
-    await recordEvent(trx, model, { ...entry, detail: { alias }, unnoticed: true }, by, deps.now())
+    await Promise.all([
+      deleteAlias(trx, model, alias),
+      recordEvent(trx, model, { ...entry, detail: { alias }, unnoticed: true }, by, deps.now()),
+      publish(trx, model, { kind: 'aliasDeleted', alias }, by, deps.now()),
+    ])
     return { kind: 'done' }
   })
 }

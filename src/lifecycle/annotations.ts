@@ -3,9 +3,11 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../store/database.ts'
 import { saveModelDescription, saveVersionDescription } from '../store/descriptions.ts'
-import { lockModel } from '../store/models.ts'
+import type { Actor } from '../store/events.ts'
+import { type LockedModel, lockModel } from '../store/models.ts'
 import { deleteModelTag, deleteVersionTag, saveModelTags, saveVersionTag } from '../store/tags.ts'
 import { findTaggedVersion, loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
+import { publish } from './publish.ts'
 
 /** Describes a model. Throws NotFoundError, as everything here does. */
 export function describeModel(
@@ -30,46 +32,90 @@ export function describeVersion(
 }
 
 /** Sets a tag of a model. */
-export function tagModel(db: Kysely<Database>, name: string, key: string, value: string): Promise<void> {
-  return db
-    .transaction()
-    .execute(async (trx) => saveModelTags(trx, await lockModel(trx, name), { [key]: value }))
+export function tagModel(
+  db: Kysely<Database>,
+  name: string,
+  tag: { key: string; value: string },
+  by: Actor,
+  now: Date,
+): Promise<void> {
+  return db.transaction().execute(async (trx) => {
+    const model = await lockModel(trx, name)
+    await saveModelTags(trx, model, { [tag.key]: tag.value })
+    await publish(trx, model, { kind: 'modelTagSet', ...tag }, by, now)
+  })
 }
 
 /** Takes a tag off a model. *Idempotent.* */
-export function untagModel(db: Kysely<Database>, name: string, key: string): Promise<void> {
-  return db.transaction().execute(async (trx) => deleteModelTag(trx, await lockModel(trx, name), key))
+export function untagModel(
+  db: Kysely<Database>,
+  name: string,
+  key: string,
+  by: Actor,
+  now: Date,
+): Promise<void> {
+  return db.transaction().execute(async (trx) => {
+    const model = await lockModel(trx, name)
+    // Before, for it may be the tag that makes a prompt of the model.
+    await publish(trx, model, { kind: 'modelTagDeleted', key }, by, now)
+    await deleteModelTag(trx, model, key)
+  })
 }
 
 /** Sets a tag of a version. */
-export function tagVersion(db: Kysely<Database>, ref: VersionRef, key: string, value: string): Promise<void> {
-  return onVersion(db, ref, (trx, version) => saveVersionTag(trx, version, key, value))
+export function tagVersion(
+  db: Kysely<Database>,
+  ref: VersionRef,
+  tag: { key: string; value: string },
+  by: Actor,
+  now: Date,
+): Promise<void> {
+  return onVersion(db, ref, async (trx, version, model) => {
+    await Promise.all([
+      saveVersionTag(trx, version, tag.key, tag.value),
+      publish(trx, model, { kind: 'versionTagSet', version: ref.version, ...tag }, by, now),
+    ])
+  })
 }
 
-/** Sets a tag of a version that does not have it; what somebody said stays. *Idempotent.* Nothing where there is no such version. */
+/** Sets a tag of a version that does not have it; what somebody said stays. *Idempotent.* */
 export async function noteTag(
   trx: Transaction<Database>,
   ref: VersionRef,
-  key: string,
-  value: string,
+  tag: { key: string; value: string },
+  by: Actor,
+  now: Date,
 ): Promise<void> {
+  const model = await lockModel(trx, ref.name)
   const version = await findTaggedVersion(trx, ref)
-  if (version !== undefined && !Object.hasOwn(version.tags, key))
-    await saveVersionTag(trx, version, key, value)
+  if (version === undefined || Object.hasOwn(version.tags, tag.key)) return
+  await saveVersionTag(trx, version, tag.key, tag.value)
+  await publish(trx, model, { kind: 'versionTagSet', version: ref.version, ...tag }, by, now)
 }
 
 /** Takes a tag off a version. *Idempotent.* */
-export function untagVersion(db: Kysely<Database>, ref: VersionRef, key: string): Promise<void> {
-  return onVersion(db, ref, (trx, version) => deleteVersionTag(trx, version, key))
+export function untagVersion(
+  db: Kysely<Database>,
+  ref: VersionRef,
+  key: string,
+  by: Actor,
+  now: Date,
+): Promise<void> {
+  return onVersion(db, ref, async (trx, version, model) => {
+    await Promise.all([
+      deleteVersionTag(trx, version, key),
+      publish(trx, model, { kind: 'versionTagDeleted', version: ref.version, key }, by, now),
+    ])
+  })
 }
 
 function onVersion(
   db: Kysely<Database>,
   ref: VersionRef,
-  change: (trx: Transaction<Database>, version: VersionRow) => Promise<void>,
+  change: (trx: Transaction<Database>, version: VersionRow, model: LockedModel) => Promise<void>,
 ): Promise<void> {
   return db.transaction().execute(async (trx) => {
     const model = await lockModel(trx, ref.name)
-    await change(trx, await loadVersion(trx, model, ref.version))
+    await change(trx, await loadVersion(trx, model, ref.version), model)
   })
 }

@@ -6,6 +6,7 @@ import { type Actor, recordEvent } from '../store/events.ts'
 import { insertModel, lockModel } from '../store/models.ts'
 import { saveModelTags } from '../store/tags.ts'
 import type { LifecycleDeps } from './deps.ts'
+import { publish } from './publish.ts'
 
 /** A model as somebody makes it. Texts are free of NUL and lone surrogates. */
 export type NewModel = { name: string; description: string; tags: Record<string, string> }
@@ -24,6 +25,7 @@ export function createModel(
     await Promise.all([
       Object.keys(tags).length > 0 && saveModelTags(trx, model, tags),
       recordEvent(trx, model, { version: null, type: 'modelCreated', from: null, to: null }, by, now),
+      publish(trx, model, { kind: 'modelCreated', tags, description: wanted.description }, by, now),
     ])
     return 'created'
   })

@@ -21,7 +21,7 @@ async function readOf(datasets: { name: string; digest: string }[], tags: Record
   for (const command of commands) {
     const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
     const checks = { artifactRoots: [], places, sandbox }
-    await runReadDataset({ db, checks }, command, new AbortController().signal)
+    await runReadDataset({ db, checks, now: deps.now }, command, new AbortController().signal)
   }
   return { commands: commands.length, tags: (await findTaggedVersion(db, { name: 'm', version: 1 }))?.tags }
 }

@@ -92,14 +92,14 @@ export const modelVersions: EndpointsOf = (deps) => {
       path: '/model-versions/set-tag',
       access: 'registrar',
       fields: { ...ofVersion, key: tagKey, value: tagValue },
-      answer: ({ key, value, ...ref }) => tagVersion(db, ref, key, value),
+      answer: ({ key, value, ...ref }, { by }) => tagVersion(db, ref, { key, value }, by, deps.now()),
     }),
     endpoint({
       method: 'DELETE',
       path: '/model-versions/delete-tag',
       access: 'registrar',
       fields: { ...ofVersion, key: tagKey },
-      answer: ({ key, ...ref }) => untagVersion(db, ref, key),
+      answer: ({ key, ...ref }, { by }) => untagVersion(db, ref, key, by, deps.now()),
     }),
   ]
 }

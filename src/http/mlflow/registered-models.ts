@@ -87,14 +87,14 @@ export const registeredModels: EndpointsOf = (deps) => {
       path: '/registered-models/set-tag',
       access: 'registrar',
       fields: { name: modelName, key: tagKey, value: tagValue },
-      answer: ({ name, key, value }) => tagModel(db, name, key, value),
+      answer: ({ name, ...tag }, { by }) => tagModel(db, name, tag, by, deps.now()),
     }),
     endpoint({
       method: 'DELETE',
       path: '/registered-models/delete-tag',
       access: 'registrar',
       fields: { name: modelName, key: tagKey },
-      answer: ({ name, key }) => untagModel(db, name, key),
+      answer: ({ name, key }, { by }) => untagModel(db, name, key, by, deps.now()),
     }),
   ]
 }
