@@ -8,6 +8,7 @@ export default defineConfig({
     pool: 'forks',
     globalSetup: ['test/helpers/global-setup.ts'],
     testTimeout: 20_000,
+    hookTimeout: 30_000,
     // The scenarios bound how long a recovery takes, so nothing else may use the machine while they run.
     projects: [
       {

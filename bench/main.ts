@@ -87,15 +87,20 @@ async function measureAll(
   const circumstances = { ...machine, redis: redis === null ? null : await readRedisVersion(redis.url) }
 
   const figures: Figures[] = []
-  for (const redisUrl of redis === null ? [null] : [redis.url, null]) {
-    const given = { postgresUrl: postgres.url, redisUrl, dir }
+  for (const queue of redis === null ? [null] : [redis, null]) {
+    const given = {
+      postgresUrl: postgres.url,
+      redisUrl: queue?.url ?? null,
+      redisPid: queue?.pid ?? null,
+      dir,
+    }
     figures.push(await measureBackend(given, size, say, onClose))
   }
   return { circumstances, figures }
 }
 
 async function measureBackend(
-  given: { postgresUrl: string; redisUrl: string | null; dir: string },
+  given: { postgresUrl: string; redisUrl: string | null; redisPid: number | null; dir: string },
   size: Size,
   say: (line: string) => void,
   onClose: (closer: () => Promise<unknown>) => void,

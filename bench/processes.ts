@@ -11,9 +11,11 @@ export type Child = { pid: number; log(): string; stop(): Promise<void> }
 const root = resolve(import.meta.dirname, '..')
 const readyMs = 30_000
 const stopMs = 15_000
+// What every Linux tells user programs, whatever its kernel counts in.
+const msPerTick = 10
 
 /**
- * Starts `greenroom <command>` as a process of its own, with nothing of our environment but `env`. It ends when we
+ * Starts `greenroom <command>` as `npm start` and the image do, with nothing of our environment but `env`. It ends when we
  * die. Resolves when its log says that it runs.
  */
 export function startGreenroom(
@@ -22,7 +24,7 @@ export function startGreenroom(
   dir: string,
 ): Promise<Child> {
   const leash = pathToFileURL(join(root, 'scripts/leash.mjs')).href
-  const args = ['--import', leash, join(root, 'src/cli/main.ts'), command]
+  const args = ['--max-semi-space-size=4', '--import', leash, join(root, 'src/cli/main.ts'), command]
   const environment = { ...inherited(), ...env, GREENROOM_LEASH: '3' }
   return startChild(
     process.execPath,
@@ -58,6 +60,27 @@ export function memoryOf(pid: number): { nowMb: number; peakMb: number } {
   const status = process.platform === 'linux' ? readFileSync(`/proc/${pid}/status`, 'utf8') : ''
   const read = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024
   return { nowMb: read('VmRSS'), peakMb: read('VmHWM') }
+}
+
+/** Processor time in ms that a process has taken so far, its children that have ended included (Linux only; NaN elsewhere). */
+export function processorMsOf(pid: number): number {
+  if (process.platform !== 'linux') return Number.NaN
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return ticks * msPerTick
+}
+
+/** A process, and those that it has started and that still run (Linux only; itself alone elsewhere). */
+export function familyOf(pid: number): number[] {
+  if (process.platform !== 'linux') return [pid]
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return [pid, ...(children === '' ? [] : children.split(' ').map(Number))]
+}
+
+/** The process that started another one (Linux only; NaN elsewhere). */
+export function parentOf(pid: number): number {
+  if (process.platform !== 'linux') return Number.NaN
+  return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1])
 }
 
 function inherited(): Record<string, string> {

@@ -76,6 +76,15 @@ const rows: Row[] = [
     show: ({ throughput }) => `${Math.round(throughput.ratio * 100)} %`,
     meets: ({ throughput }) => throughput.ratio >= 0.4,
   },
+  {
+    label: 'Processor time per registration: server + workers + PostgreSQL + Redis',
+    target: '',
+    show: ({ throughput: { processor } }) => {
+      const parts = [processor.server, processor.workers, processor.postgresql, processor.redis]
+      const total = parts.reduce((sum, part) => sum + part, 0)
+      return `${ms(total)} (${parts.map((part) => part.toFixed(1)).join(' + ')})`
+    },
+  },
   { label: 'Server’s memory at rest', target: '', show: ({ memoryMb }) => mb(memoryMb.atRest) },
   { label: 'Server’s memory after load', target: '', show: ({ memoryMb }) => mb(memoryMb.afterLoad) },
   {

@@ -11,6 +11,9 @@ import type { Sender } from './sender.ts'
 export type Stage = {
   url: string
   serve: Child
+  work: Child
+  /** Null: the queues are on PostgreSQL. */
+  redisPid: number | null
   sender: Sender
   sandbox: SlackSandbox
   /** Connections of our own to the database of Greenroom. */
@@ -30,7 +33,7 @@ const approver = { id: 'U0ALICE', name: 'alice', realName: 'Alice' }
 
 /** Opens a stage on a fresh database of a running PostgreSQL. */
 export async function openStage(
-  given: { postgresUrl: string; redisUrl: string | null; name: string; dir: string },
+  given: { postgresUrl: string; redisUrl: string | null; redisPid: number | null; name: string; dir: string },
   sender: Sender,
 ): Promise<Stage> {
   const closers: (() => Promise<unknown>)[] = []
@@ -68,7 +71,8 @@ export async function openStage(
     const db = new pg.Pool({ connectionString: databaseUrl, max: 2 })
     db.on('error', () => {}) // a server that stops while we do ends idle connections
     closers.push(() => db.end())
-    return { url, serve, sender, sandbox, db, databaseUrl, redisUrl: given.redisUrl, bareDatabaseUrl, close }
+    const { redisUrl, redisPid } = given
+    return { url, serve, work, redisPid, sender, sandbox, db, databaseUrl, redisUrl, bareDatabaseUrl, close }
   } catch (error) {
     await close()
     throw error

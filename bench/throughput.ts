@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { timeBareCommits, timeBareJobs } from './bare.ts'
+import { familyOf, parentOf, processorMsOf } from './processes.ts'
 import { concurrency, type Stage } from './stage.ts'
 import { inParallel, median, type Spread, spreadOf } from './statistics.ts'
 
@@ -24,7 +25,11 @@ export type Round = {
   jobsPerRegistration: number
   allowedPerSecond: number
   ratio: number
+  processor: ProcessorMs
 }
+
+/** Processor time per registration, in ms, by who took it. */
+export type ProcessorMs = { server: number; workers: number; postgresql: number; redis: number }
 
 const models = 50
 const pollMs = 20
@@ -49,6 +54,12 @@ export async function measureThroughput(stage: Stage, size: ThroughputSize): Pro
     jobsPerRegistration: middle((round) => round.jobsPerRegistration),
     allowedPerSecond: middle((round) => round.allowedPerSecond),
     ratio: middle((round) => round.ratio),
+    processor: {
+      server: middle((round) => round.processor.server),
+      workers: middle((round) => round.processor.workers),
+      postgresql: middle((round) => round.processor.postgresql),
+      redis: middle((round) => round.processor.redis),
+    },
   }
 }
 
@@ -58,8 +69,10 @@ async function measureRound(stage: Stage, size: ThroughputSize): Promise<Round> 
   const beforeJobs = await countWork(stage)
   const bareJobsPerSecond = await timeBareJobs(stage, size.bareJobs)
   const before = await countWork(stage)
+  const busyBefore = await readProcessors(stage)
   const { perSecond, answer } = await timeLoad(stage, size.registrations)
   const after = await countWork(stage)
+  const busyAfter = await readProcessors(stage)
 
   const jobsPerRegistration = (after.jobs - before.jobs) / size.registrations
   // On PostgreSQL the queue commits to the same server. That belongs to the jobs, and is taken off here.
@@ -77,6 +90,25 @@ async function measureRound(stage: Stage, size: ThroughputSize): Promise<Round> 
     jobsPerRegistration,
     allowedPerSecond,
     ratio: perSecond / allowedPerSecond,
+    processor: {
+      server: (busyAfter.server - busyBefore.server) / size.registrations,
+      workers: (busyAfter.workers - busyBefore.workers) / size.registrations,
+      postgresql: (busyAfter.postgresql - busyBefore.postgresql) / size.registrations,
+      redis: (busyAfter.redis - busyBefore.redis) / size.registrations,
+    },
+  }
+}
+
+/** Processor time that each part has taken since it was started; PostgreSQL's is that of all its processes. */
+async function readProcessors({ db, serve, work, redisPid }: Stage): Promise<ProcessorMs> {
+  const { rows } = await db.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const postmaster = parentOf(rows[0]?.pid ?? 0)
+  const sum = (pids: number[]) => pids.reduce((total, pid) => total + processorMsOf(pid), 0)
+  return {
+    server: sum(familyOf(serve.pid)),
+    workers: sum(familyOf(work.pid)),
+    postgresql: sum(familyOf(postmaster)),
+    redis: redisPid === null ? 0 : sum([redisPid]),
   }
 }
 

@@ -15,10 +15,12 @@ import type { Database } from './store/database.ts'
 import { type Actor, recordEvent } from './store/events.ts'
 import { ensureModel, type LockedModel, lockModel } from './store/models.ts'
 import {
-  findVersion,
+  findFormerVersion,
   insertVersion,
   loadVersion,
   markExclusive,
+  movedTo,
+  newVersion,
   saveLifecycle,
   type VersionRef,
   type VersionRow,
@@ -66,21 +68,14 @@ export function register(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RegisterOutcome> {
-  return db.transaction().execute((trx) => registerIn(trx, registration, by, deps))
+  return db.transaction().execute(async (trx) => {
+    const model = await ensureModel(trx, registration.name, deps.now()) // A1
+    return registerIn(trx, model, registration, by, deps)
+  })
 }
 
-/** {@link register}, inside a transaction that also holds what led to it, such as a claimed delivery. */
+/** {@link register}, inside a transaction that has locked the model and holds what led to it, such as a claimed delivery. */
 export async function registerIn(
-  trx: Transaction<Database>,
-  registration: Registration,
-  by: Actor,
-  deps: LifecycleDeps,
-): Promise<RegisterOutcome> {
-  return registerOf(trx, await ensureModel(trx, registration.name, deps.now()), registration, by, deps)
-}
-
-/** {@link registerIn}, for a model that this transaction has locked (A1). */
-export async function registerOf(
   trx: Transaction<Database>,
   model: LockedModel,
   registration: Registration,
@@ -90,15 +85,15 @@ export async function registerOf(
   const now = deps.now()
   const number = registration.version ?? model.nextVersion
   if (registration.version !== null) {
-    const existing = await findVersion(trx, { name: model.name, version: number })
+    const existing = await findFormerVersion(trx, model.id, number)
     if (existing !== undefined) return alreadyThere(model, existing, registration)
   }
   model.nextVersion = Math.max(model.nextVersion, number + 1) // V11
   const { next, effects } = beginLifecycle(deps.newId())
-  const version = await insertVersion(
-    trx,
+  const { tags, ...facts } = registration
+  const version = newVersion(
     model,
-    { ...registration, version: number, registeredBy: by.principal, traceId: by.traceId },
+    { ...facts, version: number, registeredBy: by.principal, traceId: by.traceId },
     next,
     now,
   )
@@ -108,15 +103,13 @@ export async function registerOf(
     digest: version.digest,
     author: version.author,
   }
-  await recordEvent(
-    trx,
-    model,
-    { version: number, type: 'registered', from: null, to: version, detail },
-    by,
-    now,
-  ) // A2
-  await publishRegistered(trx, model, version, registration.tags, by, now)
-  const followUps = await applyEffects(trx, model, version, effects, by, deps)
+  const entry = { version: number, type: 'registered', from: null, to: version, detail }
+  const [, , followUps] = await Promise.all([
+    insertVersion(trx, version, tags),
+    recordEvent(trx, model, entry, by, now), // A2
+    applyEffects(trx, model, version, effects, by, deps),
+    publishRegistered(trx, model, version, tags, by, now),
+  ])
   await follow(trx, model, followUps, by, deps)
   const { stage, state } = followUps.length === 0 ? version : await loadVersion(trx, model, number)
   return { kind: 'registered', name: model.name, version: number, stage, state }
@@ -152,16 +145,15 @@ export async function advanceIn(
   const { version: number, stage, state } = version
   const decision = decide(version.lifecycle, event)
   if (decision.kind === 'refused') return { kind: 'refused', name: model.name, version: number, stage, state }
-  const moved = await saveLifecycle(trx, version, decision.next, now)
-  await recordEvent(
-    trx,
-    model,
-    { version: number, type: event.type, from: version, to: moved, ...cause },
-    by,
-    now,
-  ) // A2
-  await publishMove(trx, model, version, moved, by, cause.reason ?? null, now)
-  await follow(trx, model, await applyEffects(trx, model, moved, decision.effects, by, deps), by, deps) // A4
+  const moved = movedTo(version, decision.next, now)
+  const entry = { version: number, type: event.type, from: version, to: moved, ...cause }
+  const [, , followUps] = await Promise.all([
+    saveLifecycle(trx, moved),
+    recordEvent(trx, model, entry, by, now), // A2
+    applyEffects(trx, model, moved, decision.effects, by, deps),
+    publishMove(trx, model, version, moved, by, cause.reason ?? null, now),
+  ])
+  await follow(trx, model, followUps, by, deps) // A4
   if (moved.stage === 'Production' && archivesOthers(event)) await markExclusive(trx, moved)
   return {
     kind: 'moved',
@@ -194,8 +186,13 @@ function alreadyThere(model: LockedModel, existing: VersionRow, wanted: Registra
     stage: existing.stage,
     state: existing.state,
   }
+  const other = 'leave out the version to take the next number.'
+  if (existing.deleted_at !== null) {
+    const why = `Version ${existing.version} of "${model.name}" was deleted, and its number is not given again; ${other}`
+    return { kind: 'conflict', why, ...standing } // V11
+  }
   const sameDigest = wanted.digest === null || existing.digest === null || wanted.digest === existing.digest
   if (existing.source === wanted.source && sameDigest) return { kind: 'duplicate', ...standing }
-  const why = `Version ${existing.version} of "${model.name}" is already registered with another source or digest; leave out the version to take the next number.`
+  const why = `Version ${existing.version} of "${model.name}" is already registered with another source or digest; ${other}`
   return { kind: 'conflict', why, ...standing }
 }

@@ -11,6 +11,7 @@ import { type RegisterOutcome, type Registration, registerIn, type Standing } fr
 import type { Database } from '../store/database.ts'
 import { claimDelivery, type DeliveryKey, noteRegistered, releaseDelivery } from '../store/deliveries.ts'
 import type { Actor } from '../store/events.ts'
+import { ensureModel, lockIfExists } from '../store/models.ts'
 import { findVersion } from '../store/versions.ts'
 
 export type OnceOutcome =
@@ -30,14 +31,19 @@ export function registerOnce(
 ): Promise<OnceOutcome> {
   const { bodyHash, ...key } = delivery
   return db.transaction().execute(async (trx): Promise<OnceOutcome> => {
-    const claim = await claimDelivery(trx, key, bodyHash, deps.now())
+    const now = deps.now()
+    const [claim, known] = await Promise.all([
+      claimDelivery(trx, key, bodyHash, now),
+      registration && lockIfExists(trx, registration.name),
+    ])
     if (claim.kind === 'reused') return claim
     if (claim.kind === 'replay')
       return claim.registered === null
         ? { kind: 'ignored' }
         : { kind: 'duplicate', ...(await standingOf(trx, claim.registered)) }
     if (registration === null) return { kind: 'ignored' }
-    const outcome = await registerIn(trx, registration, by, deps)
+    const model = known ?? (await ensureModel(trx, registration.name, now))
+    const outcome = await registerIn(trx, model, registration, by, deps)
     // What was refused had no effect, so a corrected body may come under the same id.
     if (outcome.kind === 'conflict') await releaseDelivery(trx, key)
     else await noteRegistered(trx, key, outcome)

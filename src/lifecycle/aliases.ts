@@ -21,10 +21,12 @@ export function setAlias(
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
     const before = await findAlias(trx, model, alias)
-    await saveAlias(trx, model, alias, ref.version)
     const entry = { version: ref.version, type: 'aliasSet', from: version, to: version } as const
     const detail = { alias, before }
-    await recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now())
+    await Promise.all([
+      saveAlias(trx, model, alias, ref.version),
+      recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now()),
+    ])
     return { kind: 'done' }
   })
 }

@@ -1,6 +1,6 @@
 // Models and versions as MLflow makes them: a model by itself, and a version only of a model that is there.
 import type { Kysely } from 'kysely'
-import { type RegisterOutcome, type Registration, registerOf } from '../lifecycle.ts'
+import { type RegisterOutcome, type Registration, registerIn } from '../lifecycle.ts'
 import type { Database } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { insertModel, lockModel } from '../store/models.ts'
@@ -21,8 +21,10 @@ export function createModel(
   return db.transaction().execute(async (trx) => {
     const model = await insertModel(trx, wanted, now)
     if (model === undefined) return 'taken'
-    if (Object.keys(tags).length > 0) await saveModelTags(trx, model, tags)
-    await recordEvent(trx, model, { version: null, type: 'modelCreated', from: null, to: null }, by, now)
+    await Promise.all([
+      Object.keys(tags).length > 0 && saveModelTags(trx, model, tags),
+      recordEvent(trx, model, { version: null, type: 'modelCreated', from: null, to: null }, by, now),
+    ])
     return 'created'
   })
 }
@@ -36,5 +38,5 @@ export function createVersion(
 ): Promise<RegisterOutcome> {
   return db
     .transaction()
-    .execute(async (trx) => registerOf(trx, await lockModel(trx, registration.name), registration, by, deps))
+    .execute(async (trx) => registerIn(trx, await lockModel(trx, registration.name), registration, by, deps))
 }

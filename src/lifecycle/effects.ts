@@ -117,34 +117,24 @@ async function startValidation(
   deps: LifecycleDeps,
 ): Promise<FollowUp[]> {
   const { rules, hash } = deps.policy.rulesFor(model.name)
-  const incumbentVersion = await findIncumbent(trx, model.id)
   const checks = rulesOf(rules, effect.suite).map((rule) => ({ commandId: deps.newId(), rule }))
   const id = effect.validationId
   const now = deps.now()
-  await openValidation(
-    trx,
-    {
-      id,
-      modelId: model.id,
-      version: version.version,
-      suite: effect.suite,
-      policyHash: hash,
-      incumbentVersion,
-      now,
-    },
-    checks,
-  )
-  await appendCommands(
-    trx,
-    checks.map((check, position) => ({
-      id: check.commandId,
-      kind: 'runCheck',
-      payload: { validationId: id, position },
-      model: model.name,
-      version: version.version,
-      traceId: by.traceId,
-    })),
-  )
+  const about = { modelId: model.id, version: version.version, suite: effect.suite, policyHash: hash, now }
+  await Promise.all([
+    openValidation(trx, { id, ...about }, checks),
+    appendCommands(
+      trx,
+      checks.map((check, position) => ({
+        id: check.commandId,
+        kind: 'runCheck',
+        payload: { validationId: id, position },
+        model: model.name,
+        version: version.version,
+        traceId: by.traceId,
+      })),
+    ),
+  ])
   if (checks.length > 0) return []
   await closeValidation(trx, id, 'passed', null, now)
   const event = {

@@ -12,10 +12,10 @@ import {
   type CheckResult,
   closeValidation,
   listChecks,
+  loadValidation,
   saveFinding,
-  type Validation,
 } from '../store/validations.ts'
-import { findIncumbent, loadVersion, saveDigest } from '../store/versions.ts'
+import { findVersion, saveDigest, type VersionRow } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 
 /** One attempt at one check of one validation. */
@@ -39,32 +39,45 @@ export function recordFinding(
   deps: LifecycleDeps,
 ): Promise<void> {
   return db.transaction().execute(async (trx) => {
-    const model = await lockModel(trx, check.model)
-    await finishCommand(trx, check)
-    await saveFinding(trx, check, finding, times)
-    const checks = await listChecks(trx, check.validationId)
-    if (checks.every((other) => other.verdict !== null)) await conclude(trx, model, check, checks, deps)
+    // Each reads what is true under the lock, for they are sent in this order.
+    const [model, , , checks, validation, version] = await Promise.all([
+      lockModel(trx, check.model),
+      finishCommand(trx, check),
+      saveFinding(trx, check, finding, times),
+      listChecks(trx, check.validationId),
+      loadValidation(trx, check.validationId),
+      findVersion(trx, { name: check.model, version: check.version }),
+    ])
+    if (version === undefined) throw new Error(`version ${check.version} of "${check.model}" is gone`)
+    if (validation.status === 'running' && checks.every((other) => other.verdict !== null))
+      await conclude(trx, model, { version, validation, checks, traceId: check.traceId }, deps)
   })
+}
+
+type Run = {
+  version: VersionRow
+  validation: Awaited<ReturnType<typeof loadValidation>>
+  checks: CheckResult[]
+  traceId: string
 }
 
 async function conclude(
   trx: Transaction<Database>,
   model: LockedModel,
-  last: CheckAttempt,
-  checks: CheckResult[],
+  { version, validation, checks, traceId }: Run,
   deps: LifecycleDeps,
 ): Promise<void> {
-  const found = await loadVersion(trx, model, last.version)
-  const end = endOf(checks, found.digest)
-  const validation = await closeValidation(trx, last.validationId, end.status, end.digest, deps.now())
-  if (validation === undefined) return
+  const { status, digest, reason } = endOf(checks, version.digest)
   // A run that did not pass may have read an artifact that was still being written.
-  const newDigest = found.digest === null && end.status === 'passed' ? end.digest : null
-  const version = newDigest === null ? found : await saveDigest(trx, found, newDigest)
-  const by: Actor = { principal: 'greenroom', channel: 'worker', traceId: last.traceId }
+  const isNewDigest = version.digest === null && digest !== null && status === 'passed'
+  const seen = isNewDigest ? { ...version, digest } : version
+  const by: Actor = { principal: 'greenroom', channel: 'worker', traceId }
   const detail = { validationId: validation.id, suite: validation.suite, checks: checks.map(summaryOf) }
-  const event = await eventOf(trx, validation, end.status, model, deps)
-  await advanceIn(trx, model, version, event, by, deps, { reason: end.reason, detail })
+  await Promise.all([
+    closeValidation(trx, validation.id, status, digest, deps.now()),
+    isNewDigest && saveDigest(trx, seen),
+    advanceIn(trx, model, seen, eventOf(validation, status, model, deps), by, deps, { reason, detail }),
+  ])
 }
 
 type End = { status: 'passed' | 'failed' | 'errored'; digest: string | null; reason: string }
@@ -95,19 +108,18 @@ export function endOf(
   return { status: 'passed', digest, reason: `${checks.length} of ${checks.length} checks passed` }
 }
 
-async function eventOf(
-  trx: Transaction<Database>,
-  validation: Validation,
+function eventOf(
+  validation: Run['validation'],
   status: End['status'],
   model: LockedModel,
   deps: LifecycleDeps,
-): Promise<ModelVersionEvent> {
+): ModelVersionEvent {
   const validationId = validation.id
   switch (status) {
     case 'passed': {
       const { rules, hash } = deps.policy.rulesFor(model.name)
-      const incumbent = await findIncumbent(trx, model.id)
-      const current = validation.policy_hash === hash && validation.incumbent_version === incumbent
+      const { policy_hash, incumbent_version, current_incumbent } = validation
+      const current = policy_hash === hash && incumbent_version === current_incumbent
       return { type: 'validationPassed', validationId, gate: rules.gate, current, freshId: deps.newId() }
     }
     case 'failed':

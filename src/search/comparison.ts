@@ -132,14 +132,11 @@ function readMembers({ text, members }: { text: string; members: Token[] }): str
 function readNumberComparison(attribute: NumberAttribute, comparator: string, right: Operand): Condition {
   if (right.kind === 'list') throw new SearchSyntaxError(onlyRunIdInLists)
   const value = right.kind === 'number' ? right.text : readText(right).trim()
+  const known = oneOf(numberComparators, comparator, `attribute ${attribute}`)
   if (!numberInText.test(value))
     throw new SearchSyntaxError(`Invalid value for numeric attribute '${attribute}': ${right.text}`)
-  return {
-    kind: 'number',
-    attribute,
-    comparator: oneOf(numberComparators, comparator, `attribute ${attribute}`),
-    value: Math.max(-beyondVersions, Math.min(beyondVersions, Number(value))),
-  }
+  const inRange = Math.max(-beyondVersions, Math.min(beyondVersions, Number(value)))
+  return { kind: 'number', attribute, comparator: known, value: inRange }
 }
 
 function oneOf<C extends string>(comparators: readonly C[], given: string, subject: string): C {

@@ -41,6 +41,8 @@ export function openDatabase(options: OpenOptions): Kysely<Database> {
     // A server that vanished without a word ends no statement; this does.
     query_timeout: 20_000,
     keepAlive: true,
+    // Statements that are asked for at once are sent at once, in that order, and do not wait for each other's answers.
+    pipeline: true,
   })
   pool.on('error', () => {})
   // The pool listens to idle connections only; the loss of one in use would otherwise end the process.
@@ -70,20 +72,45 @@ function preparingClient(
   nameOf: (text: string) => string | undefined,
 ): PostgresPoolClient {
   let isOutdated = false
+  let begun: Promise<unknown> | undefined
+  const hold = holdBack(client)
   const query = async (text: string, values: unknown[]) => {
-    if (values.length === 0) return client.query(text)
-    const name = nameOf(text)
+    hold()
+    if (text === 'begin') {
+      begun = client.query(text)
+      begun.catch(() => {}) // whoever sends the first statement is told
+      return { command: 'BEGIN', rowCount: 0, rows: [] }
+    }
+    const name = values.length === 0 ? undefined : nameOf(text)
+    const sent = client.query({ text, values, ...(name === undefined ? {} : { name }) })
     try {
-      return await client.query({ text, values, ...(name === undefined ? {} : { name }) })
+      const [result] = await Promise.all([sent, begun])
+      return result
     } catch (error) {
       // A migration changed a table that this connection has prepared statements for.
       isOutdated ||= codeOf(error) === outdatedPlan
       throw error
+    } finally {
+      begun = undefined
     }
   }
   const release = (destroy?: boolean) => client.release(destroy || isOutdated)
   // Kysely also knows cursors, which Greenroom does not use.
   return { query, release } as unknown as PostgresPoolClient
+}
+
+/** Has all that is sent in one turn of the event loop leave in one write, which costs as much as a statement. */
+function holdBack({ connection: { stream } }: pg.PoolClient): () => void {
+  let isHolding = false
+  return () => {
+    if (isHolding) return
+    isHolding = true
+    stream.cork()
+    setImmediate(() => {
+      isHolding = false
+      stream.uncork()
+    })
+  }
 }
 
 const outdatedPlan = '0A000'

@@ -20,14 +20,14 @@ const lockedColumns = [
 
 /** Locks a registered model until the transaction ends. Throws NotFoundError when there is none. */
 export async function lockModel(trx: Transaction<Database>, name: string): Promise<LockedModel> {
-  const model = await lockExisting(trx, name)
+  const model = await lockIfExists(trx, name)
   if (model === undefined) throw new NotFoundError(`There is no registered model named "${name}".`)
   return model
 }
 
 /** Makes sure that a registered model exists, and locks it until the transaction ends. */
 export async function ensureModel(trx: Transaction<Database>, name: string, now: Date): Promise<LockedModel> {
-  const existing = await lockExisting(trx, name)
+  const existing = await lockIfExists(trx, name)
   if (existing !== undefined) return existing
   // Where another transaction was first, its row is there by now.
   return (await insertModel(trx, { name, description: null }, now)) ?? lockModel(trx, name)
@@ -55,7 +55,8 @@ export function findModel(
   return db.selectFrom('registered_model').selectAll().where('name', '=', name).executeTakeFirst()
 }
 
-function lockExisting(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
+/** {@link lockModel}; undefined when there is none. */
+export function lockIfExists(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
   return trx
     .selectFrom('registered_model')
     .select(lockedColumns)

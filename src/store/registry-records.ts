@@ -1,5 +1,5 @@
 // Models and versions with all that a registry's API says of them, each read in one statement.
-import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import type { Stage } from '../machines/model-version.ts'
 import type { Database } from './database.ts'
@@ -59,10 +59,25 @@ export const versionColumns = sql`
     select json_agg(a.alias order by a.alias collate "C")
     from registered_model_alias a where a.model_id = v.model_id and a.version = v.version), '[]') as aliases`
 
+/**
+ * Of each stage the version of model `m` with the highest number, as JSON. The interval of one stage leaves the index
+ * on stages as the only one in the order asked for; by numbers alone, a stage without versions would be sought in all.
+ */
+const latestVersions = sql`coalesce((
+  select json_agg(row_to_json(latest) order by latest.version)
+  from (
+    select ${versionColumns}
+    from (values ('None'), ('Staging'), ('Production'), ('Archived')) wanted (stage)
+    cross join lateral (
+      select * from model_version where model_id = m.id and stage between wanted.stage and wanted.stage
+      order by stage desc, version desc limit 1
+    ) v
+  ) latest), '[]')`
+
 /** The columns of a {@link ModelRow}, where `m` is the model's row. */
 export const modelColumns = sql`
   m.name, m.description, m.created_at, m.updated_at,
-  ${latestVersions(sql`array['None', 'Staging', 'Production', 'Archived']`)} as latest_versions,
+  ${latestVersions} as latest_versions,
   coalesce((
     select json_agg(json_build_object('key', t.key, 'value', t.value) order by t.key collate "C")
     from registered_model_tag t where t.model_id = m.id), '[]') as tags,
@@ -105,26 +120,12 @@ export async function listLatestVersions(
   stages: readonly Stage[],
 ): Promise<RegistryVersion[]> {
   const { rows } = await sql<{ versions: VersionJson[] }>`
-    select ${latestVersions(sql`${stages}::text[]`)} as versions
+    select ${latestVersions} as versions
     from registered_model m where m.name = ${name}`.execute(db)
   const [row] = rows
   if (row === undefined) throw noModel(name)
-  return row.versions.map(asVersion)
-}
-
-/** The versions with the highest numbers of model `m` as JSON, one of each stage in an array of them. */
-function latestVersions(stages: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`coalesce((
-    select json_agg(row_to_json(latest) order by latest.version)
-    from (
-      select ${versionColumns}
-      from (select distinct unnest(${stages}) as stage) wanted
-      cross join lateral (
-        -- An interval of one stage, so that no other index than that on stages is in this order.
-        select * from model_version where model_id = m.id and stage between wanted.stage and wanted.stage
-        order by stage desc, version desc limit 1
-      ) v
-    ) latest), '[]')`
+  // Chosen here, for a statement that is told the stages is planned anew each time, which takes longer than running it.
+  return row.versions.filter(({ stage }) => stages.includes(stage)).map(asVersion)
 }
 
 function asVersion(version: VersionJson): RegistryVersion {

@@ -29,7 +29,7 @@ export type RegisteredModelTable = {
   created_at: Timestamp
   updated_at: Timestamp
   /** Set on what is out of sight: see the views in `0002-registry.ts`. */
-  deleted_at: ColumnType<Date | null, Date | undefined, Date>
+  deleted_at: ColumnType<Date | null, Date | null | undefined, Date>
 }
 
 export type ModelVersionTable = {
@@ -57,7 +57,7 @@ export type ModelVersionTable = {
   created_at: Timestamp
   updated_at: Timestamp
   /** Set on what is out of sight: see the views in `0002-registry.ts`. */
-  deleted_at: ColumnType<Date | null, Date | undefined, Date>
+  deleted_at: ColumnType<Date | null, Date | null | undefined, Date>
 }
 
 export type ModelVersionTagTable = { model_id: number; version: number; key: string; value: string }

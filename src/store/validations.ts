@@ -4,11 +4,12 @@ import type { Finding } from '../policy/finding.ts'
 import type { CheckRule } from '../policy/policy.ts'
 import { type Database, json } from './database.ts'
 import type { CheckResultTable, ValidationTable } from './schema.ts'
+import { selectIncumbent } from './versions.ts'
 
 export type Validation = Selectable<ValidationTable>
 export type CheckResult = Selectable<CheckResultTable>
 
-/** Opens a validation with one unanswered row per check; `commandId` is the command that runs it. */
+/** Opens a validation against the incumbent of now, with one unanswered row per check; `commandId` is the command that runs it. */
 export async function openValidation(
   trx: Transaction<Database>,
   validation: {
@@ -17,7 +18,6 @@ export async function openValidation(
     version: number
     suite: Suite
     policyHash: string
-    incumbentVersion: number | null
     now: Date
   },
   checks: { commandId: string; rule: CheckRule }[],
@@ -29,7 +29,7 @@ export async function openValidation(
     suite: validation.suite,
     status: 'running',
     policy_hash: validation.policyHash,
-    incumbent_version: validation.incumbentVersion,
+    incumbent_version: selectIncumbent(trx, validation.modelId),
     opened_at: validation.now,
   } as const
   const unanswered = checks.map((check, position) => ({
@@ -70,21 +70,33 @@ export async function saveFinding(
     .execute()
 }
 
-/** Ends a validation that is running, and gives it; undefined when it had already ended. */
+/** Ends a validation that is running. *Idempotent*: one that has ended stays as it is. */
 export async function closeValidation(
   trx: Transaction<Database>,
   id: string,
   status: Exclude<ValidationTable['status'], 'running'>,
   digest: string | null,
   now: Date,
-): Promise<Validation | undefined> {
-  return trx
+): Promise<void> {
+  await trx
     .updateTable('validation')
     .set({ status, digest, closed_at: now })
     .where('id', '=', id)
     .where('status', '=', 'running')
-    .returningAll()
-    .executeTakeFirst()
+    .execute()
+}
+
+/** A validation, and the incumbent of now beside the one that it was opened against. Throws when there is none. */
+export function loadValidation(
+  db: Kysely<Database>,
+  id: string,
+): Promise<Validation & { current_incumbent: number | null }> {
+  return db
+    .selectFrom('validation')
+    .selectAll()
+    .select(selectIncumbent(db, sql<number>`validation.model_id`).as('current_incumbent'))
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
 }
 
 /** Finds one check of a validation by its position, with the incumbent that the validation compares with. */

@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { type Kysely, type RawBuilder, type Selectable, sql, type Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import { type Lifecycle, stageOf, stateOf } from '../machines/decide.ts'
 import { modelVersionMachineVersion, type Stage } from '../machines/model-version.ts'
@@ -20,7 +20,6 @@ export type NewVersion = {
   runId: string | null
   digest: string | null
   metrics: Record<string, number>
-  tags: Record<string, string>
   description: string | null
   author: string | null
   registeredBy: string
@@ -29,15 +28,14 @@ export type NewVersion = {
   downloadUri?: string | null
 }
 
-/** Adds a version with its tags, in the state its lifecycle begins in. */
-export async function insertVersion(
-  trx: Transaction<Database>,
+/** A version in the state its lifecycle begins in. *Pure.* */
+export function newVersion(
   model: LockedModel,
   version: NewVersion,
   lifecycle: Lifecycle,
   now: Date,
-): Promise<VersionRow> {
-  const row = {
+): VersionRow {
+  return {
     model_id: model.id,
     version: version.version,
     stage: stageOf(lifecycle),
@@ -55,19 +53,27 @@ export async function insertVersion(
     trace_id: version.traceId,
     created_at: now,
     updated_at: now,
+    metrics: version.metrics,
+    lifecycle,
+    deleted_at: null,
   }
-  await trx
-    .insertInto('model_version')
-    .values({ ...row, lifecycle: json(lifecycle), metrics: json(version.metrics) })
-    .execute()
-  const tags = Object.entries(version.tags).map(([key, value]) => ({
-    model_id: model.id,
-    version: version.version,
-    key,
-    value,
-  }))
-  if (tags.length > 0) await trx.insertInto('model_version_tag').values(tags).execute()
-  return { ...row, metrics: version.metrics, lifecycle, deleted_at: null }
+}
+
+/** Adds a version with its tags. */
+export async function insertVersion(
+  trx: Transaction<Database>,
+  row: VersionRow,
+  tags: Record<string, string>,
+): Promise<void> {
+  const { model_id, version } = row
+  const tagRows = Object.entries(tags).map(([key, value]) => ({ model_id, version, key, value }))
+  await Promise.all([
+    trx
+      .insertInto('model_version')
+      .values({ ...row, lifecycle: json(row.lifecycle), metrics: json(row.metrics) })
+      .execute(),
+    tagRows.length > 0 && trx.insertInto('model_version_tag').values(tagRows).execute(),
+  ])
 }
 
 /** Loads a version of a locked model. Throws NotFoundError when there is none. */
@@ -82,23 +88,29 @@ export async function loadVersion(
 }
 
 /**
- * Writes a version's new state. A version that enters Production is not yet marked as being there alone:
- * see {@link markExclusive}.
+ * A version as it is in its new state. One that enters Production is not yet marked as being there alone: see
+ * {@link markExclusive}. *Pure.*
  */
-export async function saveLifecycle(
-  trx: Transaction<Database>,
-  row: VersionRow,
-  next: Lifecycle,
-  now: Date,
-): Promise<VersionRow> {
-  const changed = { stage: stageOf(next), state: stateOf(next), exclusive: false, updated_at: now }
+export function movedTo(row: VersionRow, next: Lifecycle, now: Date): VersionRow {
+  return {
+    ...row,
+    stage: stageOf(next),
+    state: stateOf(next),
+    exclusive: false,
+    updated_at: now,
+    lifecycle: next,
+  }
+}
+
+/** Writes the state that a version is in now. */
+export async function saveLifecycle(trx: Transaction<Database>, row: VersionRow): Promise<void> {
+  const { stage, state, exclusive, updated_at, lifecycle } = row
   await trx
     .updateTable('model_version')
-    .set({ ...changed, lifecycle: json(next) })
+    .set({ stage, state, exclusive, updated_at, lifecycle: json(lifecycle) })
     .where('model_id', '=', row.model_id)
     .where('version', '=', row.version)
     .execute()
-  return { ...row, ...changed, lifecycle: next }
 }
 
 /** Marks a version as the only one in Production; the unique index refuses a second one (V1). */
@@ -111,38 +123,44 @@ export async function markExclusive(trx: Transaction<Database>, row: VersionRow)
     .execute()
 }
 
-/** Notes the digest that a validation saw, where none was declared at registration; gives the version with it. */
+/** Writes the digest that a validation saw, where none was declared at registration. */
 export async function saveDigest(
   trx: Transaction<Database>,
-  row: VersionRow,
-  digest: string,
-): Promise<VersionRow> {
+  row: Pick<VersionRow, 'model_id' | 'version' | 'digest'>,
+): Promise<void> {
   await trx
     .updateTable('model_version')
-    .set({ digest })
+    .set({ digest: row.digest })
     .where('model_id', '=', row.model_id)
     .where('version', '=', row.version)
     .execute()
-  return { ...row, digest }
 }
 
 /** Numbers of the versions of a model that are in Production, the most recently promoted first. */
 export async function listIncumbents(db: Kysely<Database>, modelId: number): Promise<number[]> {
-  const rows = await db
+  const rows = await selectIncumbents(db, modelId).execute()
+  return rows.map((row) => row.version)
+}
+
+/** The version that a promotion would replace: of those in Production the one promoted last; null when there is none. */
+export async function findIncumbent(db: Kysely<Database>, modelId: number): Promise<number | null> {
+  const incumbent = await selectIncumbent(db, modelId).executeTakeFirst()
+  return incumbent?.version ?? null
+}
+
+/** {@link findIncumbent} as a part of another statement. */
+export function selectIncumbent(db: Kysely<Database>, modelId: number | RawBuilder<number>) {
+  return selectIncumbents(db, modelId).limit(1)
+}
+
+function selectIncumbents(db: Kysely<Database>, modelId: number | RawBuilder<number>) {
+  return db
     .selectFrom('model_version')
     .select('version')
     .where('model_id', '=', modelId)
     .where('stage', '=', sql.lit('Production'))
     .orderBy('updated_at', 'desc')
     .orderBy('version', 'desc')
-    .execute()
-  return rows.map((row) => row.version)
-}
-
-/** The version that a promotion would replace: of those in Production the one promoted last; null when there is none. */
-export async function findIncumbent(db: Kysely<Database>, modelId: number): Promise<number | null> {
-  const [incumbent = null] = await listIncumbents(db, modelId)
-  return incumbent
 }
 
 /** The versions of a locked model that are in a stage, by number. */

@@ -16,10 +16,11 @@ export async function runCheckCommand(
   signal: AbortSignal,
 ): Promise<Ended> {
   const { validationId, position } = command.payload
-  const [check, candidate] = await Promise.all([
-    findCheck(deps.db, validationId, position),
-    loadSubject(deps.db, command.model, command.version),
-  ])
+  const [check, candidate] = await deps.db
+    .connection()
+    .execute((db) =>
+      Promise.all([findCheck(db, validationId, position), loadSubject(db, command.model, command.version)]),
+    )
   if (check === undefined || candidate === null)
     throw new LostLeaseError(`check ${position} of validation ${validationId} is gone`)
   const incumbent =

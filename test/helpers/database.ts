@@ -25,6 +25,12 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   }
 }
 
+/** A database that is away; its password must be seen nowhere. To be destroyed. */
+export function openAwayDatabase(): Kysely<Database> {
+  const url = 'postgres://user:hidden@127.0.0.1:1/none'
+  return openDatabase({ url, size: 1, name: 'test', onConnectionError: () => {} })
+}
+
 // Copying the template fails while another copy is being made; PostgreSQL says so with 55006.
 async function admin(template: URL, statement: string): Promise<void> {
   const url = new URL(template)

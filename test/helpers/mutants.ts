@@ -28,6 +28,18 @@ export const withoutFence: KyselyPlugin = rewriting((node) =>
     : node,
 )
 
+/** A build whose statements in template literals have their fixed texts rewritten; what is bound stays as it is. */
+export function rewritingText(rewrite: (fragment: string) => string): KyselyPlugin {
+  const rewriteRaw = (node: RawNode): RawNode => ({
+    ...node,
+    sqlFragments: node.sqlFragments.map(rewrite),
+    parameters: node.parameters.map((parameter) =>
+      RawNode.is(parameter) ? rewriteRaw(parameter) : parameter,
+    ),
+  })
+  return rewriting((node) => (RawNode.is(node) ? rewriteRaw(node) : node))
+}
+
 function updates(node: UpdateQueryNode, table: string): boolean {
   return JSON.stringify(node.table)?.includes(`"${table}"`) ?? false
 }

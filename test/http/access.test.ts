@@ -6,7 +6,7 @@ import { guardRoutes } from '../../src/http/access.ts'
 import { makeAuthenticator } from '../../src/http/authentication.ts'
 import type { Role } from '../../src/http/roles.ts'
 import { register } from '../../src/lifecycle.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { openAwayDatabase } from '../helpers/database.ts'
 import { actor, lifecycleDeps, registerToApproval, registration } from '../helpers/lifecycle.ts'
 import { type AppFixture, bearer, giveToken, openApp } from './app-fixture.ts'
 import { routesOf } from './routes.ts'
@@ -168,12 +168,7 @@ describe('tokens', () => {
   })
 
   test('when the database is away nobody is let in, and nobody is told that their token is bad', async () => {
-    const db = openDatabase({
-      url: 'postgres://127.0.0.1:1/none',
-      size: 1,
-      name: 'test',
-      onConnectionError: () => {},
-    })
+    const db = openAwayDatabase()
     const away = await openApp({ db })
     const answer = await away.app.inject({ url: '/api/v1/models', headers: away.as('viewer') })
     expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '5'])

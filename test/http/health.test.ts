@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { register } from '../../src/lifecycle.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { openAwayDatabase } from '../helpers/database.ts'
 import { actor, claimAll, lifecycleDeps, registerToApproval, registration } from '../helpers/lifecycle.ts'
 import { type AppFixture, openApp } from './app-fixture.ts'
 
@@ -52,12 +52,7 @@ describe('/readyz', () => {
   })
 
   test('with the database away it says so within its bound', async () => {
-    const db = openDatabase({
-      url: 'postgres://user:hidden@127.0.0.1:1/none',
-      size: 1,
-      name: 'test',
-      onConnectionError: () => {},
-    })
+    const db = openAwayDatabase()
     const away = await openApp({ db })
     const { status, body } = await ready(away)
     expect([
@@ -128,12 +123,7 @@ describe('/metrics', () => {
   })
 
   test('are given with the database away, with that as a figure', async () => {
-    const db = openDatabase({
-      url: 'postgres://127.0.0.1:1/none',
-      size: 1,
-      name: 'test',
-      onConnectionError: () => {},
-    })
+    const db = openAwayDatabase()
     const away = await openApp({ db, config: { auth: 'off' } })
     const answer = await away.app.inject('/metrics')
     expect(answer.statusCode).toBe(200)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDatabase } from '../../src/store/database.ts'
+import { openAwayDatabase } from '../helpers/database.ts'
 import { type AppFixture, mlflowSecret, openApp, registrationKey } from './app-fixture.ts'
 import {
   type Delivery,
@@ -311,12 +311,7 @@ test('a source without a secret is 404, whatever it is sent', async () => {
 })
 
 test('with the database away a signed registration is 503 with a short Retry-After, and its retry is taken', async () => {
-  const db = openDatabase({
-    url: 'postgres://127.0.0.1:1/none',
-    size: 1,
-    name: 'test',
-    onConnectionError: () => {},
-  })
+  const db = openAwayDatabase()
   const away = await openApp({ db })
   const request = registrationDelivery(registrationBody({ name: 'later' }), { id: `msg_${randomUUID()}` })
   const answer = await away.app.inject(request)

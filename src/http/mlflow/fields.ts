@@ -38,10 +38,17 @@ export const modelName = field((value, name) => {
   return given
 })
 
+/** A model's name, of which an empty one is no name rather than missing. */
+export const modelNameAsItIs = field((value, name) => {
+  const given = value === undefined ? '' : textIn(value, name)
+  checkModelName(given, name)
+  return given
+})
+
 /** A version's number, written as text. */
 export const versionNumber = field((value, name) => parseVersion(needed(value, name)))
 
-/** A version's number, written as text; an empty one is no number, rather than missing. */
+/** A version's number, of which an empty one is no number rather than missing. */
 export const versionNumberAsItIs = field((value, name) =>
   parseVersion(value === undefined ? '' : textIn(value, name)),
 )

@@ -10,6 +10,7 @@ import { answerWithheld, type EndpointsOf, endpoint } from './endpoint.ts'
 import {
   flag,
   modelName,
+  modelNameAsItIs,
   neededText,
   shortText,
   tagKey,
@@ -58,7 +59,7 @@ export const modelVersions: EndpointsOf = (deps) => {
         const to = parseStage(stage)
         if (archiveExisting && to !== 'Staging' && to !== 'Production')
           throw new InvalidInputError(
-            `Model version transition cannot archive existing model versions because '${to}' is not an Active stage. ` +
+            `Model version transition cannot archive existing model versions because '${stage}' is not an Active stage. ` +
               "Valid stages are ['Staging', 'Production']",
           )
         const wish = { to, archiveExisting }
@@ -80,7 +81,7 @@ export const modelVersions: EndpointsOf = (deps) => {
       method: 'GET',
       path: '/model-versions/get-download-uri',
       access: 'viewer',
-      fields: { name: modelName, version: versionNumberAsItIs },
+      fields: { name: modelNameAsItIs, version: versionNumberAsItIs },
       answer: async (ref) => {
         const { download_uri, source } = await loadVersionRecordOf(db, ref)
         return { artifact_uri: download_uri ?? source }

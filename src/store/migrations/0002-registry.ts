@@ -3,7 +3,8 @@ import { type Kysely, sql } from 'kysely'
 /**
  * What a registry has besides versions: tags and aliases of models, and deletion. A deleted row is kept, for the
  * history and what was validated refer to it, and is out of sight: the names that every query uses are views of what
- * is not deleted.
+ * is not deleted. The indexes are those of the search. A tag's value can be too long for one, so its first 100
+ * characters lead to it.
  */
 export const registry = {
   async up(db: Kysely<unknown>): Promise<void> {

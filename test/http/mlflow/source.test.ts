@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -41,10 +41,16 @@ describe('a source that is accepted', () => {
 
   test('may be a local folder by the name that a link to it has', async () => {
     const folder = await realpath(await mkdtemp(join(tmpdir(), 'models-')))
-    await symlink(folder, `${folder}-link`)
-    const both = await resolveRoots([`${folder}-link`, '/nowhere'])
-    expect(both.sort()).toEqual([`${folder}-link`, folder, '/nowhere'].sort())
-    expect(readSource(`${folder}/a`, both, false)).toEqual({ kind: 'place' })
+    try {
+      const [link, real] = [join(folder, 'link'), join(folder, 'real')]
+      await mkdir(real)
+      await symlink(real, link)
+      const both = await resolveRoots([link, '/nowhere'])
+      expect(both.sort()).toEqual([link, real, '/nowhere'].sort())
+      expect(readSource(join(real, 'a'), both, false)).toEqual({ kind: 'place' })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   test('may be the placeholder of a prompt, of prompts only', () => {

@@ -127,6 +127,7 @@ describe('behind a gate', () => {
     expect(body.message).toEqual(expect.any(String))
     const { body: after } = await gated.get('model-versions/get', { name: 'held', version: '1' })
     expect(after.model_version.current_stage).toBe('None')
+    expect(gated.logged().filter(({ level }) => Number(level) >= 40)).toEqual([])
     await gated.close()
   })
 })

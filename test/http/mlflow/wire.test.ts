@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDatabase } from '../../../src/store/database.ts'
+import { openAwayDatabase } from '../../helpers/database.ts'
 import { openApp } from '../app-fixture.ts'
 import { error, openRegistry, type Registry } from './registry.ts'
 
@@ -298,7 +298,10 @@ describe('every required parameter', () => {
     }
   })
 
-  test('but for the version of a download URI, which is no integer then', async () => {
+  test('but for those of a download URI, which are no integer and no name then', async () => {
+    expect((await registry.get('model-versions/get-download-uri', { version: '1' })).body).toEqual(
+      error('INVALID_PARAMETER_VALUE', "Missing value for required parameter 'name'."),
+    )
     for (const query of [{ name: 'm' }, { name: 'm', version: '' }])
       expect(
         (await registry.get('model-versions/get-download-uri', query as Record<string, string>)).body,
@@ -333,12 +336,7 @@ describe('who is turned away', () => {
   })
 
   test('while the database is away is told to come back, within a minute', async () => {
-    const db = openDatabase({
-      url: 'postgres://127.0.0.1:1/none',
-      size: 1,
-      name: 'test',
-      onConnectionError: () => {},
-    })
+    const db = openAwayDatabase()
     const away = await openApp({ db, config: { auth: 'off' } })
     const answer = await away.app.inject({ url: path })
     expect([answer.statusCode, answer.json().error_code]).toEqual([503, 'TEMPORARILY_UNAVAILABLE'])
