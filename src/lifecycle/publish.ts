@@ -14,7 +14,7 @@ export type Publisher = Pick<LockedModel, 'id' | 'name' | 'lastSeq'>
 
 /**
  * Tells every webhook that wants to know of it, once the transaction has committed (A2); MLflow has no event for some
- * happenings, and then nothing is told. To be called after the history row, where there is one.
+ * happenings, and then nothing is told. To be called after `recordEvent`, which numbers it and need not be waited for.
  */
 export async function publish(
   trx: Transaction<Database>,

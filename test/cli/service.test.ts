@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, expect, test, vi } from 'vitest'
+import { migrations } from '../../src/store/migrations/index.ts'
 import {
   makePlace,
   type Place,
@@ -128,7 +129,9 @@ test('migrate names what it applied, makes the tables of the queues too, and the
   await sql.query('drop schema public cascade; create schema public')
   expect(await runCli(['migrate'], place)).toEqual({
     code: 0,
-    stdout: 'Applied 0001-initial.\nThe database is up to date.\n',
+    stdout: `${Object.keys(migrations)
+      .map((name) => `Applied ${name}.\n`)
+      .join('')}The database is up to date.\n`,
     stderr: '',
   })
   const { rows } = await sql.query("select 1 from pg_tables where schemaname = 'bullmq' limit 1")

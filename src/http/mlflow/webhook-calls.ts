@@ -38,7 +38,6 @@ export type WebhookInput = {
  */
 export type Reader = { isMlflowClient: boolean }
 
-const never = new AbortController().signal
 const idForm = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Makes a webhook; its name, URL and events must be there. */
@@ -129,7 +128,12 @@ export async function testWebhookCall(deps: WebhookDeps, given: string, event: u
   const now = deps.now()
   const message = { id: deps.newId(), body: bodyOf(exampleOf(name), now), sequence: 1 }
   const secret = opened?.secret ?? null
-  const attempted = await attemptOnce({ url, secret, message }, deps.outbound, now, never)
+  const attempted = await attemptOnce(
+    { url, secret, message },
+    deps.outbound,
+    now,
+    new AbortController().signal,
+  )
   if (attempted.kind === 'failed')
     return {
       result: { success: false, error_message: 'Failed to test webhook: no answer came from its URL.' },
