@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -78,7 +79,8 @@ def register(strength: float) -> str:
     """Logs and registers a version; gives its number."""
     features, target = HOLDOUT.drop(columns="Sales"), HOLDOUT["Sales"]
     with mlflow.start_run():
-        logged = mlflow.sklearn.log_model(Ridge(alpha=strength).fit(features, target), name="model")
+        model = Ridge(alpha=strength).fit(features, target)
+        logged = mlflow.sklearn.log_model(model, name="model", pip_requirements=["scikit-learn"])
     return str(mlflow.register_model(logged.model_uri, NAME).version)
 
 
@@ -106,8 +108,10 @@ def test_the_document_works_as_printed(
     client.transition_model_version_stage(NAME, "1", "Production")
     run_id = client.get_model_version(NAME, "3").run_id
 
-    X_test = HOLDOUT.drop(columns="Sales").head(20)
+    # As in one session: a name stays known to what comes later in the document.
+    names: dict[str, Any] = {"X_test": HOLDOUT.drop(columns="Sales").head(20)}
     printed: list[str] = []
+    capsys.readouterr()
     for language, text in BLOCKS:
         if language == "bash":
             for line in text.splitlines():
@@ -116,13 +120,11 @@ def test_the_document_works_as_printed(
                     assert (ended.code, ended.err.strip()) == (0, ""), line
                     printed.append(ended.out)
             continue
-        names: dict[str, object] = {"X_test": X_test}
         exec(compile(text, "model-registry.md", "exec"), names)
         printed.append(capsys.readouterr().out)
         if "predictions" in names:
-            predictions = names["predictions"]
-            assert isinstance(predictions, np.ndarray) and predictions.shape == (20,)
-            assert np.isfinite(predictions).all()
+            predictions = names.pop("predictions")
+            assert predictions.shape == (20,) and np.isfinite(predictions).all()
 
     by_stage, by_version, validated, promoted, promoted_3, promote, version, details, models = printed
     assert by_stage == by_version == promote == ""
