@@ -30,7 +30,7 @@ def greenroom(home: Path, policy: str, artifacts: Path, tracking: str) -> Iterat
     policy_file = home / "greenroom.yaml"
     policy_file.write_text(policy, encoding="utf-8")
     env = {
-        "PORT": "0",
+        "PORT": str(free_port()),  # known beforehand, so that the links in what it says are right
         "GREENROOM_HOME": str(home / "state"),
         "GREENROOM_POLICY": str(policy_file),
         "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN,

@@ -91,21 +91,27 @@ def test_the_document_has_what_is_run_here() -> None:
 
 
 def test_the_document_works_as_printed(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_user: None
+    terminal: Terminal,
+    under_test: UnderTest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    as_user: None,
 ) -> None:
     client = MlflowClient()
-    with monkeypatch.context() as author:
-        for key, value in terminal.environment(terminal.author).items():
-            author.setenv(key, value)
-        versions = [register(strength) for strength in (1.0, 10.0, 100.0)]
-    assert versions == ["1", "2", "3"]
 
-    def stages(stage: str) -> list[str]:
-        found = client.search_model_versions(f"name = '{NAME}'")
-        return [version.version for version in found if version.current_stage == stage]
+    def register_as_author(strength: float) -> None:
+        with monkeypatch.context() as author:
+            for key, value in terminal.environment(terminal.author).items():
+                author.setenv(key, value)
+            version = register(strength)
+        url = f"models/{NAME}/versions/{version}"
+        look = under_test.rest().call
+        eventually(lambda: look("GET", url, api="/api/v1").ok()["state"] == "awaitingApproval", "people are asked")
 
-    eventually(lambda: len(stages("Staging")) == 3, "all go to Staging")
+    register_as_author(1.0)
     client.transition_model_version_stage(NAME, "1", "Production")
+    register_as_author(10.0)
+    register_as_author(100.0)
     run_id = client.get_model_version(NAME, "3").run_id
 
     # As in one session: a name stays known to what comes later in the document.
