@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from policies import POLICY
 from rest import Rest
-from servers import ADMIN_TOKEN, greenroom, mlflow_server
+from servers import ADMIN_TOKEN, free_port, greenroom, mlflow_server
 from under_test import Kind, UnderTest
 
 _numbers = count(1)
@@ -57,23 +57,30 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def tracking_port() -> int:
+    """The port of the tracking server, which Greenroom knows before there is one."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def tracking(environment: None, tracking_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a tracking server apart from the registry: MLflow's own, which serves artifacts."""
+    with mlflow_server(tmp_path_factory.mktemp("tracking"), tracking_port) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def under_test(
-    request: pytest.FixtureRequest, environment: None, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, environment: None, tracking_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[UnderTest]:
     """The server under test: Greenroom, or with `--server-under-test=mlflow` MLflow's own."""
     kind: Kind = request.config.getoption("--server-under-test")
     artifacts = tmp_path_factory.mktemp("artifacts")
     home = tmp_path_factory.mktemp("server")
-    starting = mlflow_server(home) if kind == "mlflow" else greenroom(home, POLICY, artifacts)
+    tracking = f"http://127.0.0.1:{tracking_port}"
+    starting = mlflow_server(home, free_port()) if kind == "mlflow" else greenroom(home, POLICY, artifacts, tracking)
     with starting as url:
         yield UnderTest(kind, url, ADMIN_TOKEN, artifacts)
-
-
-@pytest.fixture(scope="session")
-def tracking(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a tracking server apart from the registry: MLflow's own, which serves artifacts."""
-    with mlflow_server(tmp_path_factory.mktemp("tracking")) as url:
-        yield url
 
 
 @pytest.fixture(scope="session")

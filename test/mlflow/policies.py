@@ -18,8 +18,8 @@ models:
     validate: [artifact]
   'trained-*':
     gate: approved
-    validate: []
+    validate: [artifact]
   'rossmann-*':
     gate: approved
-    validate: []
+    validate: [artifact]
 """

@@ -22,16 +22,20 @@ POLL_SECONDS = 0.05
 
 
 @contextmanager
-def greenroom(home: Path, policy: str, artifacts: Path) -> Iterator[str]:
-    """A Greenroom with workers and an embedded PostgreSQL, under a policy in YAML; gives its URL."""
+def greenroom(home: Path, policy: str, artifacts: Path, tracking: str) -> Iterator[str]:
+    """A Greenroom with workers and an embedded PostgreSQL, under a policy in YAML; gives its URL.
+
+    It reads models from the folder `artifacts` and from the tracking server.
+    """
     policy_file = home / "greenroom.yaml"
     policy_file.write_text(policy, encoding="utf-8")
     env = {
-        "PORT": "0",
+        "PORT": str(free_port()),  # known beforehand, so that the links in what it says are right
         "GREENROOM_HOME": str(home / "state"),
         "GREENROOM_POLICY": str(policy_file),
         "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN,
         "GREENROOM_ARTIFACT_ROOTS": str(artifacts),
+        "MLFLOW_TRACKING_URI": tracking,
         "GREENROOM_ENCRYPTION_KEY": "5e" * 32,
         # The receiver of webhooks listens on this machine.
         "WEBHOOK_ALLOWED_SCHEMES": "https,http",
@@ -43,9 +47,8 @@ def greenroom(home: Path, policy: str, artifacts: Path) -> Iterator[str]:
 
 
 @contextmanager
-def mlflow_server(home: Path) -> Iterator[str]:
+def mlflow_server(home: Path, port: int) -> Iterator[str]:
     """MLflow's own server on SQLite, which serves artifacts too; gives its URL."""
-    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.datasets import load_diabetes
 
-from test_gates import denial, eventually
+from test_gates import denial, eventually, requests_about
 from tokens import make_token
 from under_test import UnderTest
 
@@ -48,7 +48,8 @@ def test_what_was_trained_is_approved_and_predicts(
     name, rows = "trained-diabetes", load_diabetes().data[:10]
 
     def approve(version: str) -> None:
-        eventually(lambda: client.get_model_version(name, version).current_stage == "Staging", "it goes to Staging")
+        eventually(lambda: len(requests_about(under_test, name, version)) == 1, "people are asked")
+        assert client.get_model_version(name, version).current_stage == "Staging"
         denial(lambda: promote("dave", "registrar", version))
         promote("alice", "approver", version)
 

@@ -19,5 +19,5 @@ X_train, X_test, y_train, y_test = train_test_split(features, target, random_sta
 with mlflow.start_run():
     model = Ridge(alpha=strength).fit(X_train, y_train)
     mlflow.log_metric("r2", r2_score(y_test, model.predict(X_test)))
-    mlflow.sklearn.log_model(model, name="model", registered_model_name=name)
+    mlflow.sklearn.log_model(model, name="model", registered_model_name=name, pip_requirements=["scikit-learn"])
 np.save(file, model.predict(features[:10]))
