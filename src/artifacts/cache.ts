@@ -23,6 +23,9 @@ export class DigestMismatchError extends Error {
   }
 }
 
+/** An artifact that somebody wants: where it is from, what its digest must be, and how large it may be. */
+export type Wanted = { source: string; digest: string; maxBytes: number }
+
 /** Brings an artifact to a path that does not exist yet. */
 export type Fetch = (into: string) => Promise<void>
 
@@ -30,59 +33,39 @@ const staleMs = 24 * 3_600_000
 const unfinished = 'fetching-'
 
 /**
- * The artifact with this digest: from the cache, else fetched, and then kept. Throws what `fetch` throws, and
- * DigestMismatchError when that brings something else.
+ * The artifact that is wanted, its contents kept: from the cache in `folder`, else fetched, and then cached. Throws what
+ * `fetch` throws, and DigestMismatchError when that brings something else.
  */
-export async function readThrough(
-  folder: string,
-  source: string,
-  digest: string,
-  maxBytes: number,
-  fetch: Fetch,
-): Promise<Artifact> {
-  const entry = join(folder, digest.replace(':', '-'))
-  return (
-    (await readEntry(folder, entry, digest, maxBytes)) ??
-    (await fill(folder, entry, source, digest, maxBytes, fetch))
-  )
+export async function readThrough(folder: string, wanted: Wanted, fetch: Fetch): Promise<Artifact> {
+  const entry = join(folder, wanted.digest.replace(':', '-'))
+  return (await readEntry(folder, entry, wanted)) ?? (await fill(folder, entry, wanted, fetch))
 }
 
 /** What an entry holds; null when it is not there, or is no longer what it was, which removes it. */
-async function readEntry(
-  folder: string,
-  entry: string,
-  digest: string,
-  maxBytes: number,
-): Promise<Artifact | null> {
+async function readEntry(folder: string, entry: string, wanted: Wanted): Promise<Artifact | null> {
   if ((await stat(entry).catch(() => null)) === null) return null
-  const found = await read(entry, maxBytes).catch((error) => {
+  const found = await read(entry, wanted).catch((error) => {
     if (error instanceof UnreadableSourceError) return null
     throw error
   })
-  if (found?.digest === digest) return found // K2
+  if (found?.digest === wanted.digest) return found // K2
   // Somebody else may have put a sound one there meanwhile (K3); that one is fetched again, which does no harm.
   const aside = await mkdtemp(join(folder, unfinished))
-  await rename(entry, join(aside, 'artifact')).catch(() => {})
+  await rename(entry, join(aside, 'artifact')).catch(() => {}) // K1
   await rm(aside, { recursive: true, force: true })
   return null
 }
 
-async function fill(
-  folder: string,
-  entry: string,
-  source: string,
-  digest: string,
-  maxBytes: number,
-  fetch: Fetch,
-): Promise<Artifact> {
+async function fill(folder: string, entry: string, wanted: Wanted, fetch: Fetch): Promise<Artifact> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await removeStale(folder)
   const own = await mkdtemp(join(folder, unfinished))
   try {
     const place = join(own, 'artifact')
     await fetch(place)
-    const fetched = await read(place, maxBytes)
-    if (fetched.digest !== digest) throw new DigestMismatchError(source, digest, fetched.digest) // K2
+    const fetched = await read(place, wanted)
+    if (fetched.digest !== wanted.digest)
+      throw new DigestMismatchError(wanted.source, wanted.digest, fetched.digest) // K2
     await rename(place, entry).catch(() => {}) // K1; where it fails, somebody was faster (K3).
     return fetched
   } finally {
@@ -90,7 +73,7 @@ async function fill(
   }
 }
 
-function read(place: string, maxBytes: number): Promise<Artifact> {
+function read(place: string, { maxBytes }: Wanted): Promise<Artifact> {
   return readArtifact(place, [join(place, '..')], { maxBytes, keepContent: true })
 }
 

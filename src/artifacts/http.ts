@@ -17,7 +17,7 @@ export async function openHttp(uri: string, places: Places, signal: AbortSignal)
     const response = await request(url, { 'accept-encoding': 'identity' }, signal)
     const next = response.headers.get('location')
     if (response.status < 300 || response.status >= 400 || next === null) {
-      const content = contentOf(response, shown(url))
+      const content = await contentOf(response, shown(url))
       return { kind: 'file', read: async () => content }
     }
     await response.body?.cancel()

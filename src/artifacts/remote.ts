@@ -59,8 +59,8 @@ export async function request(
 }
 
 /** The body of an answer, chunk by chunk. Throws when the answer is not one, as {@link Place} does. */
-export function contentOf(response: Response, named: string): AsyncIterable<Uint8Array> {
-  if (!response.ok) throw refusalOf(response.status, named)
+export async function contentOf(response: Response, named: string): Promise<AsyncIterable<Uint8Array>> {
+  if (!response.ok) throw await refusalOf(response, named)
   // What is unpacked on the way can be far larger than what was sent (R17).
   const encoding = response.headers.get('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity')
@@ -69,8 +69,10 @@ export function contentOf(response: Response, named: string): AsyncIterable<Uint
   return response.body
 }
 
-/** What a status other than success says about the artifact. *Pure.* */
-export function refusalOf(status: number, named: string): Error {
+/** What an answer other than success says about the artifact. */
+export async function refusalOf(response: Response, named: string): Promise<Error> {
+  await response.body?.cancel()
+  const { status } = response
   if (status === 404 || status === 410) return new UnreadableSourceError(`there is nothing at ${named}`)
   const why = status === 401 || status === 403 ? 'access is denied' : `it answers with HTTP ${status}`
   return new UnavailableSourceError(`${named} cannot be read: ${why}`)

@@ -27,7 +27,11 @@ type S3Client = {
   send(command: object, options: { abortSignal: AbortSignal }): Promise<unknown>
 }
 
-type Bucket = { send(command: 'list' | 'get', input: object): Promise<unknown> }
+/** One bucket; both fail as {@link Place} does. */
+type Bucket = {
+  list(prefix: string, token: string | undefined): Promise<z.infer<typeof listing>>
+  get(key: string): Promise<AsyncIterable<Uint8Array>>
+}
 
 const listing = z.object({
   Contents: z.array(z.object({ Key: z.string() })).default([]),
@@ -42,43 +46,48 @@ export async function openS3(uri: string, _: Places, signal: AbortSignal): Promi
   const [, name = '', key = ''] = /^s3:\/\/([^/?#]+)\/([^?#]+)$/i.exec(uri) ?? []
   if (key === '') throw new UnreadableSourceError(`the source ${uri} is not of the form s3://bucket/key`)
   const bucket = await openBucket(name, signal)
-  const folder = key.endsWith('/') ? key : `${key}/`
-  const listed = await folderOf(listFiles(bucket, folder))
+  const content = key.endsWith('/') ? null : await bucket.get(key).catch(unlessMissing)
+  if (content !== null) return { kind: 'file', read: async () => content }
+  const listed = await folderOf(listFiles(bucket, key.replace(/\/*$/, '/')))
   if (listed !== null) return listed
-  if (key.endsWith('/')) throw new UnreadableSourceError(`there is nothing at ${uri}`)
-  const content = await readObject(bucket, key)
-  return { kind: 'file', read: async () => content }
+  throw new UnreadableSourceError(`there is nothing at ${uri}`)
+}
+
+function unlessMissing(error: unknown): null {
+  if (error instanceof UnreadableSourceError) return null
+  throw error
 }
 
 async function* listFiles(bucket: Bucket, folder: string): AsyncGenerator<RemoteFile, void> {
   for (let token: string | undefined; ; ) {
-    const page = listing.parse(await bucket.send('list', { Prefix: folder, ContinuationToken: token }))
+    const page = await bucket.list(folder, token)
     for (const { Key: key } of page.Contents) {
       // A key that ends with a slash stands for a folder that somebody made in a browser.
-      if (key.endsWith('/')) continue
-      yield { path: key.slice(folder.length), read: () => readObject(bucket, key) }
+      if (!key.endsWith('/')) yield { path: key.slice(folder.length), read: () => bucket.get(key) }
     }
     token = page.NextContinuationToken
     if (token === undefined) return
   }
 }
 
-async function readObject(bucket: Bucket, key: string): Promise<AsyncIterable<Uint8Array>> {
-  return object.parse(await bucket.send('get', { Key: key })).Body
-}
-
 async function openBucket(name: string, signal: AbortSignal): Promise<Bucket> {
   const sdk = await importSdk()
   const client = await makeClient(sdk)
-  const commands = { list: sdk.ListObjectsV2Command, get: sdk.GetObjectCommand }
+  const send = async (command: object, key: string): Promise<unknown> => {
+    try {
+      return await client.send(command, { abortSignal: signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw explain(error, `s3://${name}/${key}`)
+    }
+  }
   return {
-    send: async (command, input) => {
-      try {
-        return await client.send(new commands[command]({ Bucket: name, ...input }), { abortSignal: signal })
-      } catch (error) {
-        signal.throwIfAborted()
-        throw explain(error, `s3://${name}/${(input as { Key?: string }).Key ?? ''}`)
-      }
+    list: async (prefix, token) => {
+      const input = { Bucket: name, Prefix: prefix, ContinuationToken: token }
+      return listing.parse(await send(new sdk.ListObjectsV2Command(input), prefix))
+    },
+    get: async (key) => {
+      return object.parse(await send(new sdk.GetObjectCommand({ Bucket: name, Key: key }), key)).Body
     },
   }
 }

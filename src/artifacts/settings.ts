@@ -1,6 +1,7 @@
 // What the environment says about where artifacts are.
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import querystring from 'node:querystring'
 import type { Places } from './remote.ts'
 import type { Tracking } from './tracking-server.ts'
 
@@ -17,8 +18,8 @@ export function trackingFrom(env: TrackingVariables): Tracking | null {
   const text = env.MLFLOW_TRACKING_URI?.trim() ?? ''
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !['http:', 'https:'].includes(url.protocol)) return null
-  const user = env.MLFLOW_TRACKING_USERNAME || decodeURIComponent(url.username)
-  const password = env.MLFLOW_TRACKING_PASSWORD || decodeURIComponent(url.password)
+  const user = env.MLFLOW_TRACKING_USERNAME || querystring.unescape(url.username)
+  const password = env.MLFLOW_TRACKING_PASSWORD || querystring.unescape(url.password)
   url.username = ''
   url.password = ''
   const basic =

@@ -1,5 +1,6 @@
 // An MLflow tracking server: where runs and logged models have their artifacts, and those that it hands out itself.
 import { z } from 'zod'
+import { maxArtifactFiles } from '../runtimes/artifact.ts'
 import { UnreadableSourceError, UnsupportedSourceError } from '../runtimes/source.ts'
 import {
   contentOf,
@@ -89,9 +90,8 @@ async function findInRun(
   path: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const { info, outputs } = (
-    await ask(tracking, `mlflow/runs/get?run_id=${encodeURIComponent(runId)}`, run, signal)
-  ).run
+  const answer = await ask(tracking, `mlflow/runs/get?run_id=${encodeURIComponent(runId)}`, run, signal)
+  const { info, outputs } = answer.run
   // Since MLflow 3 a model is no longer among the artifacts of the run that logged it.
   for (const { model_id } of outputs?.model_outputs.slice(0, mostModelsOfRun) ?? []) {
     const logged = await findModel(tracking, model_id, signal)
@@ -112,7 +112,7 @@ export async function openTracked(
 ): Promise<RemoteArtifact> {
   if (tracking === null) throw noTracking('mlflow-artifacts')
   const path = pathIn(uri, tracking)
-  const listed = await folderOf(listFiles(tracking, path, '', signal))
+  const listed = await folderOf(listFiles(tracking, path, '', signal, { folders: maxArtifactFiles }))
   if (listed !== null) return listed
   const content = await readFile(tracking, path, signal)
   return { kind: 'file', read: async () => content }
@@ -138,17 +138,23 @@ async function* listFiles(
   top: string,
   folder: string,
   signal: AbortSignal,
+  budget: { folders: number },
 ): AsyncGenerator<RemoteFile, void> {
-  const whole = [top, folder].filter((part) => part !== '').join('/')
-  const route = `mlflow-artifacts/artifacts?path=${encodeURIComponent(whole)}`
+  budget.folders -= 1
+  if (budget.folders < 0)
+    throw new UnreadableSourceError(`mlflow-artifacts:/${top} has more folders than are read from here`)
+  const route = `mlflow-artifacts/artifacts?path=${encodeURIComponent(joined(top, folder))}`
   const { files } = await ask(tracking, route, listing, signal)
   for (const file of files) {
-    const path = [folder, file.path.split('/').at(-1)].filter((part) => part !== '').join('/')
-    if (path === folder)
-      throw new UnreadableSourceError(`the listing of ${whole} has an entry without a name`)
-    if (file.is_dir) yield* listFiles(tracking, top, path, signal)
-    else yield { path, read: () => readFile(tracking, `${top}/${path}`, signal) }
+    // The last part of it is what the entry is called, however much of its path the server says.
+    const path = joined(folder, file.path.split('/').at(-1) || '.')
+    if (file.is_dir) yield* listFiles(tracking, top, path, signal, budget)
+    else yield { path, read: () => readFile(tracking, joined(top, path), signal) }
   }
+}
+
+function joined(...parts: string[]): string {
+  return parts.filter((part) => part !== '').join('/')
 }
 
 async function readFile(
@@ -169,7 +175,7 @@ async function ask<T>(
 ): Promise<T> {
   const response = await send(tracking, route, signal)
   const named = `${tracking.url}${api}/${route}`
-  if (!response.ok) throw refusalOf(response.status, named)
+  if (!response.ok) throw await refusalOf(response, named)
   const answer = shape.safeParse(await response.json().catch(() => undefined))
   if (answer.success) return answer.data
   throw new UnavailableSourceError(`${named} does not answer as an MLflow tracking server does`)

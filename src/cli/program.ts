@@ -67,6 +67,7 @@ Environment:
   GREENROOM_TOKEN  the token to call it with; unset, a server on this machine is called
                    with the one in <GREENROOM_HOME>/admin-token
   GREENROOM_USER   who to be at a server without sign-in (your user name)
+  GREENROOM_PYTHON Python with MLflow, to predict with models that are not ONNX (python3)
   NO_COLOR         no colours`
 
 function readVersion(): string {

@@ -114,7 +114,7 @@ async function read(source: string, digest: string | null, env: NodeJS.ProcessEn
   if (digest === null) return withArtifact(source, places, limits, readLocal)
   const located = await locate(source, places, limits.signal)
   if (located.kind === 'local') return readLocal(located.source)
-  return readThrough(cacheFolder(env), source, digest, limits.maxBytes, (into) =>
+  return readThrough(cacheFolder(env), { source, digest, maxBytes: maxModelBytes }, (into) =>
     fetchArtifact(located.uri, into, places, limits),
   )
 }

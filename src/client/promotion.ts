@@ -46,12 +46,12 @@ export async function promoteModel(wish: PromotionWish, options: Options = {}): 
   const to = await connect(options)
   const { name } = wish
   const version = versionNumber(wish.version)
-  const step = await take(to, { ...wish, version })
+  const step = await move(to, { ...wish, version })
   const { stage, state } = await getVersion(to, name, version)
   return { name, version, stage, state, requestId: null, replaced: [], why: null, ...step }
 }
 
-async function take(to: Connection, wish: PromotionWish & { version: number }): Promise<Step> {
+async function move(to: Connection, wish: PromotionWish & { version: number }): Promise<Step> {
   const { name, version, stage = 'Production', reason } = wish
   if (stage === 'Production') return ask(to, wish)
   const before = await getVersion(to, name, version)

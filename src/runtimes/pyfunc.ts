@@ -7,7 +7,7 @@ import { InvalidInputError } from '../errors.ts'
 import { type Artifact, contentOf } from './artifact.ts'
 import type { Predictions } from './batches.ts'
 import type { SignatureColumn } from './mlmodel.ts'
-import { type Cell, type Rows, type RowTable, rowTable } from './rows.ts'
+import { type Cell, isList, type Rows, type RowTable, rowTable } from './rows.ts'
 import { type Python, startScoring } from './scoring.ts'
 import { UnusableModelError } from './unusable.ts'
 
@@ -69,8 +69,7 @@ async function predict(
 
 /** The columns that must be there, and of the others those that are. */
 function wantedOf(columns: SignatureColumn[], [first]: Rows): string[] {
-  const isThere = (name: string) =>
-    Array.isArray(first) || (first !== undefined && Object.hasOwn(first, name))
+  const isThere = (name: string) => isList(first) || (first !== undefined && Object.hasOwn(first, name))
   return columns.filter(({ name, required }) => required || isThere(name)).map(({ name }) => name)
 }
 

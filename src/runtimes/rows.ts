@@ -27,7 +27,7 @@ export function rowTable(rows: Rows, wanted: string[] | null): RowTable {
     throw new InvalidInputError('The rows must be an array: of objects, or of arrays.')
   const [first] = rows as unknown[]
   if (first === undefined) return { columns: wanted ?? [], isUnnamed: false, rows: 0, cell: () => undefined }
-  return isNumbers(first) ? ofNumbers(rows, first, wanted) : ofObjects(rows, wanted)
+  return isList(first) ? ofNumbers(rows, first, wanted) : ofObjects(rows, wanted)
 }
 
 /** The numbers in a table, column by column. Throws InvalidInputError, naming row and column. *Pure.* */
@@ -43,7 +43,7 @@ export function numbersIn(table: RowTable): Map<string, Float64Array> {
 function ofNumbers(rows: readonly unknown[], first: ArrayLike<Cell>, wanted: string[] | null): RowTable {
   const columns = wanted ?? Array.from(first, (_, index) => `column ${index + 1}`)
   for (const [index, row] of rows.entries()) {
-    if (!isNumbers(row)) throw new InvalidInputError(`Row ${index + 1} is not an array, as the first row is.`)
+    if (!isList(row)) throw new InvalidInputError(`Row ${index + 1} is not an array, as the first row is.`)
     if (row.length === columns.length) continue
     const takes = wanted === null ? `the first row has ${columns.length}` : `the model takes ${named(wanted)}`
     throw new InvalidInputError(`Row ${index + 1} has ${row.length} values; ${takes}.`)
@@ -54,7 +54,7 @@ function ofNumbers(rows: readonly unknown[], first: ArrayLike<Cell>, wanted: str
 
 function ofObjects(rows: readonly unknown[], wanted: string[] | null): RowTable {
   const lines = rows.map((row, index) => {
-    if (typeof row === 'object' && row !== null && !isNumbers(row)) return row as Record<string, Cell>
+    if (typeof row === 'object' && row !== null && !isList(row)) return row as Record<string, Cell>
     throw new InvalidInputError(`Row ${index + 1} is not an object with a value for each column.`)
   })
   const columns = wanted ?? Object.keys(lines[0] ?? {})
@@ -70,7 +70,8 @@ function ofObjects(rows: readonly unknown[], wanted: string[] | null): RowTable 
   return { columns, isUnnamed: false, rows: rows.length, cell }
 }
 
-function isNumbers(row: unknown): row is ArrayLike<Cell> {
+/** Tells whether a row is an array, typed or not, and no object with names. *Pure.* */
+export function isList(row: unknown): row is ArrayLike<Cell> {
   return Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView))
 }
 

@@ -3,7 +3,8 @@
 // Invariants:
 //   P1. After close() no process of it is left, and neither is one after this process has died, however it died.
 //   P2. It never keeps this process from ending.
-//   P3. Nothing of what it is given passes a shell, and none of our own secrets reach it (R19, R38).
+//   P3. It is asked only once it has said that it listens: whoever else may have taken its port is not believed.
+//   P4. Nothing of what it is given passes a shell, and none of our own secrets reach it (R19, R38).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,6 +20,7 @@ export type Python = { command: string; env: NodeJS.ProcessEnv }
 // Importing MLflow takes seconds; a model with a deep-learning framework takes much longer.
 const readyWithinMs = 180_000
 const lookEveryMs = 150
+const pingMs = 5_000
 const callMs = 120_000
 const keptWords = 16_384
 const withoutMlflow = 96
@@ -50,14 +52,14 @@ export async function startScoring(folder: string, { command, env }: Python): Pr
   const serve = ['models', 'serve', '-m', 'model', '--env-manager', 'local']
   const child = spawn(command, ['-c', program, folder, ...serve, '-h', '127.0.0.1', '-p', String(port)], {
     cwd: folder,
-    env: Object.fromEntries(Object.entries(env).filter(([name]) => !ownVariables.test(name))), // P3
+    env: { ...withoutOwn(env), UVICORN_LOG_LEVEL: 'info' }, // P3, P4
     detached: true, // a group of its own, which is ended whole (P1)
     stdio: ['pipe', 'ignore', 'pipe'],
   })
   const watched = watch(child)
   const url = `http://127.0.0.1:${port}`
   try {
-    await untilReady(url, watched.gone)
+    await untilReady(url, watched)
   } catch (error) {
     await watched.end()
     throw error instanceof EndedError ? explain(error, command, watched.words()) : error
@@ -107,21 +109,34 @@ function endGroup({ pid }: ChildProcess): void {
   }
 }
 
-async function untilReady(url: string, gone: Watched['gone']): Promise<void> {
+function withoutOwn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ownVariables.test(name)))
+}
+
+async function untilReady(url: string, { gone, words }: Watched): Promise<void> {
   let ended: EndedError | null = null
   void gone.then((code) => {
     ended = new EndedError(code)
   })
   const deadline = performance.now() + readyWithinMs
   while (ended === null) {
-    const answer = await fetch(`${url}/ping`).catch(() => null)
-    await answer?.body?.cancel()
-    if (answer?.ok === true && ended === null) return
+    if (saysItListens(words(), url) && (await answersPing(url))) return // P3
     if (performance.now() > deadline)
       throw new UnusableModelError(`the model's process was not ready within ${readyWithinMs / 1000} s`)
     await sleep(lookEveryMs)
   }
   throw ended
+}
+
+/** As uvicorn says it, and gunicorn, which older MLflow has. *Pure.* */
+function saysItListens(words: string, url: string): boolean {
+  return words.split('\n').some((line) => /running on|listening at/i.test(line) && line.includes(url))
+}
+
+async function answersPing(url: string): Promise<boolean> {
+  const answer = await fetch(`${url}/ping`, { signal: AbortSignal.timeout(pingMs) }).catch(() => null)
+  await answer?.body?.cancel()
+  return answer?.ok === true
 }
 
 function explain({ code }: EndedError, python: string, words: string): Error {

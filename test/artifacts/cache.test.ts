@@ -36,7 +36,8 @@ const bringFolder: Fetch = async (into) => {
   await writeFile(join(into, 'data/w'), 'b')
 }
 
-const read = (digest: string, fetch: Fetch) => readThrough(folder, 's3://b/m', digest, 1_000, fetch)
+const read = (digest: string, fetch: Fetch) =>
+  readThrough(folder, { source: 's3://b/m', digest, maxBytes: 1_000 }, fetch)
 const entryOf = (digest: string) => join(folder, digest.replace(':', '-'))
 
 describe.each([

@@ -5,12 +5,6 @@ import { fetched } from './fetched.ts'
 
 const missing = inject('available')['aws-sdk']
 
-test.skipIf(missing === null)('without the AWS SDK a source in S3 says what to install', async () => {
-  const failure = fetched('s3://models/prod/m.onnx')
-  await expect(failure).rejects.toMatchObject({ name: 'OperatorError' })
-  await expect(failure).rejects.toThrow('run `npm install @aws-sdk/client-s3`')
-})
-
 describe.skipIf(missing !== null)('S3, or what speaks its protocol', () => {
   let server: HttpServer
   const folder = { MLmodel: 'flavors: {}', 'data/a b&c.bin': 'weights', 'data/deep/ä': 'y', 'data/z': 'z' }

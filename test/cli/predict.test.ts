@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
 import { score } from '../../src/checks/score.ts'
 import { numbersOf, openTable } from '../../src/runtimes/table.ts'
 import { published, rossmann } from '../checks/subjects.ts'
@@ -92,6 +92,18 @@ test('predict tells where nobody can tell whether a version is what was register
   expect(code).toBe(0)
   expect(stderr).toContain('No digest of it is recorded')
 })
+
+test.skipIf(inject('available')['aws-sdk'] === null)(
+  'without the AWS SDK a version in S3 says what to install',
+  async () => {
+    await server.stage('bucket', 1, { source: 's3://models/m.onnx' })
+    expect(await server.greenroom(['predict', 'bucket', '--version', '1', '--data', holdout])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'Reading from S3 needs the package @aws-sdk/client-s3; run `npm install @aws-sdk/client-s3`.\n',
+    })
+  },
+)
 
 test('what cannot be predicted is refused in one line that says why', async () => {
   const bad = join(server.place.cwd, 'bad.csv')

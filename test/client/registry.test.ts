@@ -12,9 +12,6 @@ import { policyOf } from '../helpers/policies.ts'
 import { type AppFixture, giveToken, openApp } from '../http/app-fixture.ts'
 
 const policy = policyOf(`
-people:
-  alice: { slack: U0ALICE }
-  bob: { slack: U0BOB }
 defaults:
   validate: [ { metrics: { score: { min: 0 } } } ]
   test: []

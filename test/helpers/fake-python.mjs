@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // Stands in for Python with MLflow: answers as `mlflow models serve` does, and ends when its stdin is closed. What it
 // answers to rows is decided by FAKE_PYTHON: `sum`, `text`, `short`, `refuse`, `html`, `die`, `missing`, `unloadable`.
+import { fork } from 'node:child_process'
 import { createServer } from 'node:http'
 
 const behaviour = process.env.FAKE_PYTHON ?? 'sum'
 const args = process.argv.slice(2)
+const port = Number(args[args.indexOf('-p') + 1])
 const leaked = Object.keys(process.env).filter((name) => /^(GREENROOM|MLFLOW_TRACKING|AWS)_/.test(name))
 if (leaked.length > 0) end(97, `it was given ${leaked}`)
 if (behaviour === 'missing') process.exit(96)
@@ -21,6 +23,14 @@ const answers = {
   short: () => ({ predictions: [1] }),
 }
 
+if (behaviour === 'squatted') {
+  // Somebody else has taken the port, and this program notices when it wants to listen.
+  const other = fork(process.argv[1], args, { env: { ...process.env, FAKE_PYTHON: 'sum' }, silent: true })
+  process.on('exit', () => other.kill())
+  setTimeout(() => end(1, 'OSError: [Errno 98] address already in use'), 1_500)
+  await new Promise(() => {})
+}
+
 process.stdin.on('end', () => process.exit()).resume()
 createServer(async (request, response) => {
   if (request.url === '/ping') return response.end('\n')
@@ -32,7 +42,9 @@ createServer(async (request, response) => {
   if (behaviour === 'refuse')
     return response.writeHead(400).end(JSON.stringify({ error_code: 'BAD_REQUEST', message: `got ${body}` }))
   response.end(JSON.stringify(answers[behaviour](table?.data ?? inputs)))
-}).listen(Number(args[args.indexOf('-p') + 1]), '127.0.0.1')
+}).listen(port, '127.0.0.1', () => {
+  process.stderr.write(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)\n`)
+})
 
 function end(code, words) {
   process.stderr.write(`${words}\n`)

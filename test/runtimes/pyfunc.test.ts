@@ -45,7 +45,8 @@ describe('rows are sent to the process of the model', () => {
     await expect(predict([{ c: 3, b: 2, a: 1 }])).rejects.toThrow(
       'got {"dataframe_split":{"columns":["a","b","c"],"data":[[1,2,3]]}}',
     )
-    await expect(predict([[1, 2, 3]])).rejects.toThrow('"columns":["a","b","c"],"data":[[1,2,3]]')
+    for (const list of [[1, 2, 3], Float32Array.of(1, 2, 3)])
+      await expect(predict([list])).rejects.toThrow('"columns":["a","b","c"],"data":[[1,2,3]]')
   })
 
   test('as they are where it has no signature: objects by name, arrays without', async () => {
@@ -135,6 +136,10 @@ test('without any Python it says what to install', async () => {
   await expect(failure).rejects.toThrow(
     '/nonexistent/python3 cannot be started; install Python and `pip install mlflow`',
   )
+})
+
+test('whoever else answers at its port is not believed (P3)', async () => {
+  await expect(started('squatted')).rejects.toThrow('address already in use')
 })
 
 test('after closing, its process and its private copy are gone (P1)', async () => {
