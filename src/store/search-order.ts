@@ -32,23 +32,17 @@ export function comesAfter(position: Position, order: readonly SortKey[], column
     value: sql`${position[index]}::${types[field]}`,
     beyond: descending ? sql`<` : sql`>`,
   }))
-  const [first, ...others] = keys
+  const [first] = keys
   if (first === undefined) return sql`false`
-  // Compared as a row, an index that is in this order is entered at the very place.
+  // Compared as a row, an index that is in this order is entered at the very place; else with the first field at least.
   if (order.every(({ descending }) => descending === order[0]?.descending))
     return sql`(${sql.join(keys.map(({ column }) => column))}) ${first.beyond} (${sql.join(keys.map(({ value }) => value))})`
-  const { column, value, beyond } = first
-  return sql`${column} ${beyond}= ${value} and (${column} ${beyond} ${value} or ${comesAfterAll(others)})`
-}
-
-type ComparedKey = { column: Sql; value: Sql; beyond: Sql }
-
-function comesAfterAll(keys: readonly ComparedKey[]): Sql {
-  return keys.reduceRight<Sql>(
+  const isBeyond = keys.reduceRight<Sql>(
     (inner, { column, value, beyond }) =>
       sql`(${column} ${beyond} ${value} or (${column} = ${value} and ${inner}))`,
     sql`false`,
   )
+  return sql`${first.column} ${first.beyond}= ${first.value} and ${isBeyond}`
 }
 
 const types: SortColumns = {

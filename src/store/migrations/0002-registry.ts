@@ -3,8 +3,8 @@ import { type Kysely, sql } from 'kysely'
 /**
  * What a registry has besides versions: tags and aliases of models, and deletion. A deleted row is kept, for the
  * history and what was validated refer to it, and is out of sight: the names that every query uses are views of what
- * is not deleted. The indexes are those of the search. A tag's value can be too long for one, so its first 100
- * characters lead to it.
+ * is not deleted. The indexes are those of the search, and that on Production has its order too, so that
+ * none of them looks better. A tag's value can be too long for an index, so its first 100 characters lead to it.
  */
 export const registry = {
   async up(db: Kysely<unknown>): Promise<void> {
@@ -39,6 +39,9 @@ export const registry = {
       );
       create index registered_model_alias_of_version on registered_model_alias (model_id, version);
 
+      drop index model_version_in_production;
+      create index model_version_in_production on every_model_version (model_id, updated_at, version)
+        where stage = 'Production' and deleted_at is null;
       create index registered_model_by_name on every_registered_model (name collate "C")
         where deleted_at is null;
       create index registered_model_by_update on every_registered_model (updated_at) where deleted_at is null;
