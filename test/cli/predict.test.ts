@@ -60,9 +60,10 @@ test('predict takes rows as JSON and from stdin too, and says for machines what 
   )
   expect(asList.predictions).toEqual([prediction])
 
-  const fromStdin = ['predict', 'rossmann', '--version', '1', '--data', '-']
-  const piped = server.begin(fromStdin, as.viewer, createReadStream(holdout))
-  expect((await piped.ended).stdout.split('\n')[0]).toBe(String(prediction))
+  const withData = ['predict', 'rossmann', '--version', '1', '--data']
+  const { stdout } = await server.greenroom([...withData, holdout], as.viewer)
+  const piped = server.begin([...withData, '-'], as.viewer, createReadStream(holdout))
+  expect((await piped.ended).stdout).toBe(stdout)
 })
 
 test('predict --alias asks the server which version that is', async () => {

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LEASH = Path(__file__).with_name("leash.py")
 NODE = ROOT / "node_modules" / ".bin" / "node"
 ADMIN_TOKEN = "the-admin-token-of-the-mlflow-suite"
+# MLflow's server now and then drops a connection that was kept.
+PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
 READY_SECONDS = 120
 STOP_SECONDS = 30
 POLL_SECONDS = 0.05

@@ -18,7 +18,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.linear_model import Ridge
 
-from servers import ROOT
+from servers import PATIENT, ROOT
 from test_gates import eventually
 from tokens import make_token
 from under_test import UnderTest
@@ -45,7 +45,7 @@ class Terminal:
 
     def __init__(self, under_test: UnderTest, tracking: str) -> None:
         self._under_test = under_test
-        self._where = {"MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": under_test.url}
+        self._where = PATIENT | {"MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": under_test.url}
         self.author, self.approver = ("dave", "registrar"), ("alice", "approver")
 
     def environment(self, user: tuple[str, str]) -> dict[str, str]:

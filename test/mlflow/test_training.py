@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.datasets import load_diabetes
 
+from servers import PATIENT
 from test_gates import denial, eventually, requests_about
 from tokens import make_token
 from under_test import UnderTest
@@ -23,15 +24,20 @@ Train = Callable[[str, float], np.ndarray]
 
 
 @pytest.fixture
-def train(tracking: str, under_test: UnderTest, tmp_path: Path) -> Train:
-    """Trains in a process of its own as `dave`, and gives what the model predicted there."""
+def train(tracking: str, under_test: UnderTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Train:
+    """Trains in a process of its own as `dave`, and gives what the model predicted there.
+
+    From now on the environment names the two servers.
+    """
+    for key, value in (PATIENT | {"MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": under_test.url}).items():
+        monkeypatch.setenv(key, value)
 
     def run(name: str, strength: float) -> np.ndarray:
         file = tmp_path / f"{next(_numbers)}.npy"
         token = make_token(under_test, "dave", "registrar")
-        where = {"MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": under_test.url, "MLFLOW_TRACKING_TOKEN": token}
         command = [sys.executable, str(Path(__file__).with_name("train.py")), name, str(strength), str(file)]
-        trained = subprocess.run(command, env={**os.environ, **where}, capture_output=True, text=True, check=False)
+        env = {**os.environ, "MLFLOW_TRACKING_TOKEN": token}
+        trained = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert trained.returncode == 0, trained.stderr
         loaded: np.ndarray = np.load(file)
         return loaded
@@ -40,10 +46,8 @@ def train(tracking: str, under_test: UnderTest, tmp_path: Path) -> Train:
 
 
 def test_what_was_trained_is_approved_and_predicts(
-    train: Train, tracking: str, under_test: UnderTest, monkeypatch: pytest.MonkeyPatch
+    train: Train, under_test: UnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", under_test.url)
     client = MlflowClient()
     name, rows = "trained-diabetes", load_diabetes().data[:10]
 
