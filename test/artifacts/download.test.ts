@@ -42,29 +42,23 @@ test('a folder is written as it is, one file after the other', async () => {
   expect(await readFile(join(into(), 'data/deep/w..bin'), 'utf8')).toBe('c')
 })
 
-test.each([
-  '../x',
-  'a/../../x',
-  '/etc/passwd',
-  'a//b',
-  './a',
-  'a/.',
-  '..',
-  '',
-  'a\\..\\x',
-  'a\0b',
-  'a\nb',
-  'a'.repeat(2_000),
-])('a file named %j is refused, and nothing is written outside (R17, D1)', async (path) => {
-  await expect(
-    fetch(
-      folderOf([
-        ['fine', 'x'],
-        [path, 'evil'],
-      ]),
-    ),
-  ).rejects.toThrow('the artifact has a file named')
-  expect((await readdir(folder, { recursive: true })).sort()).toEqual(['artifact', 'artifact/fine'])
+test.each(['../x', 'a/../../x', '/etc/passwd', 'a//b', './a', 'a/.', '..', '', 'a\\..\\x', 'a\0b', 'a\nb'])(
+  'a file named %j is refused, and nothing is written outside (R17, D1)',
+  async (path) => {
+    await expect(
+      fetch(
+        folderOf([
+          ['fine', 'x'],
+          [path, 'evil'],
+        ]),
+      ),
+    ).rejects.toThrow('the artifact has a file named')
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual(['artifact', 'artifact/fine'])
+  },
+)
+
+test('a path that is longer than any system takes is refused', async () => {
+  await expect(fetch(folderOf([['a'.repeat(2_000), 'x']]))).rejects.toThrow('the artifact has a file named')
 })
 
 test.each<[string, [string, string][]]>([

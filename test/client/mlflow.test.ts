@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,6 +14,7 @@ import { policyOf } from '../helpers/policies.ts'
 import { pythonOf } from '../helpers/requirements.ts'
 import { until } from '../helpers/until.ts'
 import { type AppFixture, openApp } from '../http/app-fixture.ts'
+import { processesWith } from '../runtimes/processes.ts'
 
 const missing = inject('available').mlflow
 const policy = policyOf('defaults: { gate: none, validate: [], test: [] }')
@@ -91,9 +92,9 @@ describe.skipIf(missing !== null)('a model that scikit-learn made, on a real MLf
     const program = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
     const [said] = await once(program.stdout.setEncoding('utf8'), 'data')
     expect(Number(said.replace('predicted ', ''))).toBeCloseTo(logged.predicted[0] ?? Number.NaN, 9)
-    expect(await processesIn(join(folder, 'tmp'))).not.toEqual([])
+    expect(await processesWith(`TMPDIR=${join(folder, 'tmp')}`)).not.toEqual([])
     program.kill('SIGKILL')
-    await until(async () => (await processesIn(join(folder, 'tmp'))).length === 0)
+    await until(async () => (await processesWith(`TMPDIR=${join(folder, 'tmp')}`)).length === 0)
     await until(async () => (await readdir(join(folder, 'tmp'))).length === 0)
   })
 })
@@ -101,14 +102,6 @@ describe.skipIf(missing !== null)('a model that scikit-learn made, on a real MLf
 async function holdout(): Promise<Parameters<typeof numbersOf>> {
   const table = await openTable('holdout.csv', [diabetes])
   return [table, table.header.filter((name) => name !== 'progression')]
-}
-
-/** The ids of the processes that work in a folder below this one. */
-async function processesIn(folder: string): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const command = (pid: string) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-  const found = await Promise.all(pids.map(async (pid) => [pid, await command(pid)] as const))
-  return found.filter(([, text]) => text.includes(`TMPDIR=${folder}\0`)).map(([pid]) => pid)
 }
 
 /** A tracking server that hands out artifacts itself; ended as a group, for it starts processes of its own. */

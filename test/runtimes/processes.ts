@@ -12,6 +12,14 @@ export async function environmentOf(pid: number): Promise<string[]> {
   return (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0').filter((entry) => entry !== '')
 }
 
+/** The ids of all processes with this variable, given as `name=value`, in their environment. */
+export async function processesWith(variable: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const has = async (pid: number) => (await environmentOf(pid).catch((): string[] => [])).includes(variable)
+  const found = await Promise.all(pids.map(async (pid) => ((await has(pid)) ? [pid] : [])))
+  return found.flat()
+}
+
 /** What the open files of a process are. */
 export async function filesOf(pid: number): Promise<string[]> {
   const descriptors = await readdir(`/proc/${pid}/fd`)

@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { readArtifact } from '../../src/runtimes/artifact.ts'
 import type { SignatureColumn } from '../../src/runtimes/mlmodel.ts'
 import { type PyfuncModel, startPyfunc } from '../../src/runtimes/pyfunc.ts'
 import type { Rows } from '../../src/runtimes/rows.ts'
 import { folderWith } from './folder.ts'
+import { processesWith } from './processes.ts'
 
 const command = join(import.meta.dirname, '../helpers/fake-python.mjs')
 const secrets = { GREENROOM_TOKEN: 'gr_1', MLFLOW_TRACKING_TOKEN: 't', AWS_SECRET_ACCESS_KEY: 's' }
@@ -140,6 +143,15 @@ test('without any Python it says what to install', async () => {
 
 test('whoever else answers at its port is not believed (P3)', async () => {
   await expect(started('squatted')).rejects.toThrow('address already in use')
+})
+
+test('a program that does not close it ends all the same, and its process with it (P1, P2)', async () => {
+  const root = await folderWith({ 'm/MLmodel': 'flavors: {}' })
+  const env = { PATH: process.env.PATH, TMPDIR: root, FAKE_PYTHON: 'sum' }
+  const args = [join(import.meta.dirname, 'unclosed.ts'), root, command]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env, timeout: 15_000 })
+  expect(stdout).toBe('predicted 3\n')
+  await vi.waitFor(async () => expect(await processesWith(`TMPDIR=${root}`)).toEqual([]), 5_000)
 })
 
 test('after closing, its process and its private copy are gone (P1)', async () => {
