@@ -16,6 +16,7 @@ models:
   'gated-*':
     gate: approved
     validate: [artifact]
+    protected_aliases: [champion]
   'trained-*':
     gate: approved
     validate: [artifact]

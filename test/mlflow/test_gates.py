@@ -192,6 +192,18 @@ def test_what_calls_itself_a_prompt_is_checked_all_the_same(as_user: As, under_t
     eventually(lambda: dave.call("GET", url, api="/api/v1").ok()["state"] == "rejected", "its checks fail")
 
 
+def test_a_protected_alias_is_given_as_production_is(as_user: As, under_test: UnderTest, gated: str) -> None:
+    dave = as_user("dave", "registrar")
+    version = staged(dave, under_test, gated)
+    dave.set_registered_model_alias(gated, "newest", version)
+    denial(lambda: dave.set_registered_model_alias(gated, "champion", version))
+    assert dave.get_registered_model(gated).aliases == {"newest": version}
+    alice = as_user("alice", "approver")
+    alice.set_registered_model_alias(gated, "champion", version)
+    found = alice.get_model_version_by_alias(gated, "champion")
+    assert (found.version, found.current_stage) == (version, "Production")
+
+
 def test_the_gate_cannot_be_walked_around_by_another_name(as_user: As, under_test: UnderTest, gated: str) -> None:
     dave = as_user("dave", "registrar")
     staged(dave, under_test, gated)
