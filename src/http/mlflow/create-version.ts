@@ -1,7 +1,7 @@
 import { createVersion } from '../../lifecycle/creation.ts'
 import type { Registration } from '../../lifecycle.ts'
-import { promptTag } from '../../search/filter.ts'
 import { findVersion } from '../../store/versions.ts'
+import { isPrompt } from '../../webhooks/happenings.ts'
 import { callerOf } from '../access.ts'
 import type { AppDeps } from '../deps.ts'
 import { longest } from '../registration-fields.ts'
@@ -79,8 +79,4 @@ async function resolveSource(
   if (found === undefined)
     throw unresolved(source, `Model Version (name=${name}, version=${version}) not found`)
   return found.download_uri ?? found.source
-}
-
-function isPrompt(tags: Record<string, string>): boolean {
-  return Object.hasOwn(tags, promptTag) && tags[promptTag]?.toLowerCase() === 'true'
 }
