@@ -26,7 +26,7 @@ import { measureThroughput, type ThroughputSize } from './throughput.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const page = join(root, 'docs/performance.md')
-const limitMs = 10 * 60_000
+const limitMs = 20 * 60_000
 const restMs = 2_000
 
 type Size = { latency: LatencySize; throughput: ThroughputSize; registry: RegistrySize }

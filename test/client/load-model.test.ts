@@ -99,9 +99,9 @@ describe('a version is loaded', () => {
   })
 
   test('only if one is in the stage', async () => {
-    await expect(load('rossmann', { stage: 'None' })).rejects.toMatchObject({
+    await expect(load('rossmann', { stage: 'Staging' })).rejects.toMatchObject({
       name: 'NotFoundError',
-      message: '"rossmann" has no version in None.',
+      message: '"rossmann" has no version in Staging.',
     })
   })
 })
