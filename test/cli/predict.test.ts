@@ -82,14 +82,7 @@ test('predict --alias asks the server which version that is', async () => {
 })
 
 test('predict tells where nobody can tell whether a version is what was registered', async () => {
-  const { code, stderr } = await server.greenroom([
-    'predict',
-    'unknown',
-    '--stage',
-    'Staging',
-    '--data',
-    holdout,
-  ])
+  const { code, stderr } = await server.greenroom(['predict', 'unknown', '--version', '1', '--data', holdout])
   expect(code).toBe(0)
   expect(stderr).toContain('No digest of it is recorded')
 })
