@@ -58,7 +58,7 @@ test('a program compiles against the package as it is published, and runs', asyn
     runId: 'run-2',
     versions: [
       [2, 'Production'],
-      [1, 'Staging'],
+      [1, 'None'],
     ],
     refused: 'not_found',
     runtime: 'onnxruntime-web',
