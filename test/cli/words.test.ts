@@ -58,6 +58,7 @@ test('colours are for terminals that want them', () => {
   vi.stubEnv('NO_COLOR', undefined)
   vi.stubEnv('FORCE_COLOR', undefined)
   vi.stubEnv('NODE_DISABLE_COLORS', undefined)
+  vi.stubEnv('CI', undefined) // there Node takes terminals for colourless
   vi.stubEnv('TERM', 'xterm-256color')
   expect(paint('red', 'x', terminal)).toBe('\u001b[31mx\u001b[39m')
   expect(paint('red', 'x', pipe)).toBe('x')
