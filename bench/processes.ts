@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { openSync, readFileSync } from 'node:fs'
+import { existsSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -62,10 +62,15 @@ export function memoryOf(pid: number): { nowMb: number; peakMb: number } {
   return { nowMb: read('VmRSS'), peakMb: read('VmHWM') }
 }
 
-/** Processor time in ms that a process has taken so far, its children that have ended included (Linux only; NaN elsewhere). */
+/**
+ * Processor time in ms that a process has taken so far, its children that have ended included; 0 once it has ended
+ * itself, for then its parent's count has it (Linux only; NaN elsewhere).
+ */
 export function processorMsOf(pid: number): number {
   if (process.platform !== 'linux') return Number.NaN
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  const file = `/proc/${pid}/stat`
+  if (!existsSync(file)) return 0
+  const fields = readFileSync(file, 'utf8').split(') ').at(-1)?.split(' ') ?? []
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
   return ticks * msPerTick
 }
