@@ -24,7 +24,7 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production HOST=0.0.0.0 GREENROOM_HOME=/var/lib/greenroom GREENROOM_ARTIFACT_ROOTS=/models
 # Keeps V8's nursery small: about 100 MB less of memory under load, for no more processor time.
-ENV NODE_OPTIONS=--max-semi-space-size=4
+ENV NODE_OPTIONS=--max-semi-space-size=8
 WORKDIR /app
 RUN install --directory --owner=node --group=node /var/lib/greenroom \
   && ln -s /app/bin/greenroom.mjs /usr/local/bin/greenroom

@@ -24,7 +24,13 @@ export function startGreenroom(
   dir: string,
 ): Promise<Child> {
   const leash = pathToFileURL(join(root, 'scripts/leash.mjs')).href
-  const args = ['--max-semi-space-size=4', '--import', leash, join(root, 'src/cli/main.ts'), command]
+  const args = [
+    ...(command === 'serve' ? ['--max-semi-space-size=8'] : []),
+    '--import',
+    leash,
+    join(root, 'src/cli/main.ts'),
+    command,
+  ]
   const environment = { ...inherited(), ...env, GREENROOM_LEASH: '3' }
   return startChild(
     process.execPath,

@@ -12,7 +12,7 @@ import { ensureSetup, nodeFault, SetupError } from './ensure-setup.mjs'
 const HERE = dirname(fileURLToPath(import.meta.url))
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGWINCH']
 // As in the image: keeps V8's nursery, which would grow to 100 MB under load, small.
-const NODE_FLAGS = ['--max-semi-space-size=4']
+const NODE_FLAGS = ['--max-semi-space-size=8']
 const SAME_SIGNAL_MS = 500 // one Ctrl-C arrives twice within this time, a second press hardly
 
 /** Sets the clone up where needed, runs `file` in it, and ends this process as that one ends. */

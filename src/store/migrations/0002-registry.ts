@@ -44,7 +44,6 @@ export const registry = {
         where stage = 'Production' and deleted_at is null;
       create index registered_model_by_name on every_registered_model (name collate "C")
         where deleted_at is null;
-      create index registered_model_by_update on every_registered_model (updated_at) where deleted_at is null;
       create index model_version_by_update on every_model_version (updated_at) where deleted_at is null;
       create index model_version_of_model_by_update on every_model_version (model_id, updated_at, version)
         where deleted_at is null;
