@@ -5,6 +5,7 @@
 //   A2. State, history row and commands commit together, or none does (V2).
 //   A3. No network and no artifact is touched inside the transaction: the world learns from commands.
 //   A4. Whatever a promotion archives is archived in the promotion's transaction (V1).
+
 import type { Kysely, Transaction } from 'kysely'
 import type { LifecycleDeps } from './lifecycle/deps.ts'
 import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
@@ -16,6 +17,7 @@ import { appendCommands } from './store/commands.ts'
 import type { Database } from './store/database.ts'
 import { type Actor, recordEvent } from './store/events.ts'
 import { ensureModel, type LockedModel, lockModel } from './store/models.ts'
+import { inTransaction, leaveToCommit } from './store/transaction.ts'
 import {
   findFormerVersion,
   insertVersion,
@@ -70,7 +72,7 @@ export function register(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RegisterOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await ensureModel(trx, registration.name, deps.now()) // A1
     return registerIn(trx, model, registration, by, deps)
   })
@@ -111,14 +113,14 @@ export async function registerIn(
     author: version.author,
   }
   const entry = { version: number, type: 'registered', from: null, to: version, detail }
-  const [, , , , followUps] = await Promise.all([
-    insertVersion(trx, version, tags),
-    recordEvent(trx, model, entry, by, now), // A2
-    isNewModel && publish(trx, model, { kind: 'modelCreated', tags: {}, description: null }, by, now),
-    publishRegistered(trx, model, version, tags, by, now),
-    applyEffects(trx, model, version, effects, by, deps),
-    readDataset(trx, model, version, tags, deps),
-  ])
+  leaveToCommit(trx, insertVersion(trx, version, tags), recordEvent(trx, model, entry, by, now)) // A2
+  if (isNewModel) {
+    const created = { kind: 'modelCreated', tags: {}, description: null } as const
+    leaveToCommit(trx, publish(trx, model, created, by, now))
+  }
+  leaveToCommit(trx, publishRegistered(trx, model, version, tags, by, now))
+  const followUps = await applyEffects(trx, model, version, effects, by, deps)
+  leaveToCommit(trx, readDataset(trx, model, version, tags, deps))
   await follow(trx, model, followUps, by, deps)
   const { stage, state } = followUps.length === 0 ? version : await loadVersion(trx, model, number)
   return { kind: 'registered', name: model.name, version: number, stage, state }
@@ -146,7 +148,7 @@ export function advance(
   deps: LifecycleDeps,
   cause: Cause = {},
 ): Promise<AdvanceOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await lockModel(trx, ref.name) // A1
     const version = await loadVersion(trx, model, ref.version)
     return advanceIn(trx, model, version, event, by, deps, cause)
@@ -169,12 +171,9 @@ export async function advanceIn(
   if (decision.kind === 'refused') return { kind: 'refused', name: model.name, version: number, stage, state }
   const moved = movedTo(version, decision.next, now)
   const entry = { version: number, type: event.type, from: version, to: moved, ...cause }
-  const [, , , followUps] = await Promise.all([
-    saveLifecycle(trx, moved),
-    recordEvent(trx, model, entry, by, now), // A2
-    publishMove(trx, model, version, moved, by, cause.reason ?? null, now),
-    applyEffects(trx, model, moved, decision.effects, by, deps),
-  ])
+  leaveToCommit(trx, saveLifecycle(trx, moved), recordEvent(trx, model, entry, by, now)) // A2
+  leaveToCommit(trx, publishMove(trx, model, version, moved, by, cause.reason ?? null, now))
+  const followUps = await applyEffects(trx, model, moved, decision.effects, by, deps)
   await follow(trx, model, followUps, by, deps) // A4
   if (moved.stage === 'Production' && archivesOthers(event)) await markExclusive(trx, moved)
   return {

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { OperatorError } from '../errors.ts'
 import type { Database } from '../store/database.ts'
 import { hasAdminToken, insertToken, lockTokens, type NewToken } from '../store/tokens.ts'
+import { inTransaction } from '../store/transaction.ts'
 import { hashSecret, makeToken, minForeignTokenLength, tokenIdOf } from './token-text.ts'
 
 /** How the operator can get in. */
@@ -29,7 +30,7 @@ export async function ensureAdminToken(
 ): Promise<AdminToken> {
   if (config.auth === 'off') return { kind: 'notNeeded' }
   const now = deps.now()
-  return db.transaction().execute(async (trx): Promise<AdminToken> => {
+  return inTransaction(db, async (trx): Promise<AdminToken> => {
     await lockTokens(trx)
     if (config.adminToken !== null) {
       const id = tokenIdOf(config.adminToken)

@@ -4,6 +4,7 @@
 //   I1. The claim of the id and what it led to commit together, before anybody is told of success (V7, V10).
 //   I2. The same id with the same bytes changes nothing and is answered with where the version stands now.
 //   I3. The same id with other bytes is refused, and the first effect stays.
+
 import type { Kysely, Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import type { LifecycleDeps } from '../lifecycle/deps.ts'
@@ -12,6 +13,7 @@ import type { Database } from '../store/database.ts'
 import { claimDelivery, type DeliveryKey, noteRegistered, releaseDelivery } from '../store/deliveries.ts'
 import type { Actor } from '../store/events.ts'
 import { ensureModel, lockIfExists } from '../store/models.ts'
+import { inTransaction, leaveToCommit } from '../store/transaction.ts'
 import { findVersion } from '../store/versions.ts'
 
 export type OnceOutcome =
@@ -30,7 +32,7 @@ export function registerOnce(
   deps: LifecycleDeps,
 ): Promise<OnceOutcome> {
   const { bodyHash, ...key } = delivery
-  return db.transaction().execute(async (trx): Promise<OnceOutcome> => {
+  return inTransaction(db, async (trx): Promise<OnceOutcome> => {
     const now = deps.now()
     const [claim, known] = await Promise.all([
       claimDelivery(trx, key, bodyHash, now),
@@ -45,8 +47,10 @@ export function registerOnce(
     const model = known ?? (await ensureModel(trx, registration.name, now))
     const outcome = await registerIn(trx, model, registration, by, deps)
     // What was refused had no effect, so a corrected body may come under the same id.
-    if (outcome.kind === 'conflict') await releaseDelivery(trx, key)
-    else await noteRegistered(trx, key, outcome)
+    leaveToCommit(
+      trx,
+      outcome.kind === 'conflict' ? releaseDelivery(trx, key) : noteRegistered(trx, key, outcome),
+    )
     return outcome
   })
 }

@@ -6,6 +6,7 @@
 //       which tells whose workspace it is (L16).
 //   K3. What was not taken is told to the clicker alone, by a command that survives us, and once per click (V6).
 //   K4. Only people of the app's own workspace decide; when that cannot be told, nobody does (R30, R34).
+
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Kysely } from 'kysely'
@@ -24,6 +25,7 @@ import { type ApprovalRow, loadRequest, modelOfRequest } from '../store/approval
 import { appendCommands } from '../store/commands.ts'
 import { type Database, violates } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
+import { inTransaction } from '../store/transaction.ts'
 import type { App, AppDeps } from './deps.ts'
 import { refuse } from './errors.ts'
 import { parseJson } from './json.ts'
@@ -221,7 +223,7 @@ async function tell(
     traceId: http.id,
   } as const
   try {
-    await db.transaction().execute((trx) => appendCommands(trx, [command]))
+    await inTransaction(db, (trx) => appendCommands(trx, [command]))
   } catch (error) {
     if (!violates(error, 'command_pkey')) throw error // K3
   }

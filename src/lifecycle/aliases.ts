@@ -3,6 +3,7 @@ import { deleteAlias, findAlias, saveAlias } from '../store/aliases.ts'
 import type { Database } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { lockModel } from '../store/models.ts'
+import { inTransaction } from '../store/transaction.ts'
 import { loadVersion, type VersionRef } from '../store/versions.ts'
 import type { Answerer } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
@@ -46,7 +47,7 @@ function giveAlias(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<boolean> {
-  return db.transaction().execute(async (trx): Promise<boolean> => {
+  return inTransaction(db, async (trx): Promise<boolean> => {
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
     if (isProtected(ref.name, alias, deps) && version.stage !== 'Production') return false
@@ -71,7 +72,7 @@ export function removeAlias(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<AliasOutcome> {
-  return db.transaction().execute(async (trx): Promise<AliasOutcome> => {
+  return inTransaction(db, async (trx): Promise<AliasOutcome> => {
     const model = await lockModel(trx, name)
     const before = await findAlias(trx, model, alias)
     if (before === null) return { kind: 'done' }

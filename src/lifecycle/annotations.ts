@@ -1,11 +1,13 @@
 // What people say of models and versions: descriptions and tags. None of it is a place in the lifecycle, so none of
 // it stands in the history.
+
 import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../store/database.ts'
 import { saveModelDescription, saveVersionDescription } from '../store/descriptions.ts'
 import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
 import { deleteModelTag, deleteVersionTag, saveModelTags, saveVersionTag } from '../store/tags.ts'
+import { inTransaction } from '../store/transaction.ts'
 import { findTaggedVersion, loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
 import { publish } from './publish.ts'
 
@@ -16,9 +18,9 @@ export function describeModel(
   description: string,
   now: Date,
 ): Promise<void> {
-  return db
-    .transaction()
-    .execute(async (trx) => saveModelDescription(trx, await lockModel(trx, name), description, now))
+  return inTransaction(db, async (trx) =>
+    saveModelDescription(trx, await lockModel(trx, name), description, now),
+  )
 }
 
 /** Describes a version; null takes its description away. */
@@ -39,7 +41,7 @@ export function tagModel(
   by: Actor,
   now: Date,
 ): Promise<void> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await lockModel(trx, name)
     await saveModelTags(trx, model, { [tag.key]: tag.value })
     await publish(trx, model, { kind: 'modelTagSet', ...tag }, by, now)
@@ -54,7 +56,7 @@ export function untagModel(
   by: Actor,
   now: Date,
 ): Promise<void> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await lockModel(trx, name)
     // Before, for it may be the tag that makes a prompt of the model.
     await publish(trx, model, { kind: 'modelTagDeleted', key }, by, now)
@@ -114,7 +116,7 @@ function onVersion(
   ref: VersionRef,
   change: (trx: Transaction<Database>, version: VersionRow, model: LockedModel) => Promise<void>,
 ): Promise<void> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await lockModel(trx, ref.name)
     await change(trx, await loadVersion(trx, model, ref.version), model)
   })

@@ -4,6 +4,7 @@
 //   D1. The first final outcome of a request wins; later answers change nothing (V4, V6).
 //   D2. A promotion happens only while everything that was pinned still holds (V8).
 //   D3. The decision, the request's state and the version's move commit together (V2, V3).
+
 import type { Kysely, Transaction } from 'kysely'
 import { InvalidInputError } from '../errors.ts'
 import { advanceIn } from '../lifecycle.ts'
@@ -23,6 +24,7 @@ import { appendCommands } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
+import { inTransaction } from '../store/transaction.ts'
 import { findIncumbent, listIncumbents, loadVersion, type VersionRow } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 import { closeRequest, endRequest, updateOf } from './effects.ts'
@@ -65,7 +67,7 @@ export async function answerRequest(
   if (answer.answer === 'decline' && answer.reason.trim() === '')
     throw new InvalidInputError('A decline needs a reason; say what would have to change.', 'reason_required')
   const name = await modelOfRequest(db, requestId)
-  return db.transaction().execute(async (trx): Promise<AnswerOutcome> => {
+  return inTransaction(db, async (trx): Promise<AnswerOutcome> => {
     const model = await lockModel(trx, name) // D1: answers to one model's requests come one after another
     const request = await loadRequest(trx, requestId)
     const version = await loadVersion(trx, model, request.version)

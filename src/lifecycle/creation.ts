@@ -1,10 +1,12 @@
 // Models and versions as MLflow makes them: a model by itself, and a version only of a model that is there.
+
 import type { Kysely } from 'kysely'
 import { type RegisterOutcome, type Registration, registerIn } from '../lifecycle.ts'
 import type { Database } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { insertModel, lockModel } from '../store/models.ts'
 import { saveModelTags } from '../store/tags.ts'
+import { inTransaction } from '../store/transaction.ts'
 import type { LifecycleDeps } from './deps.ts'
 import { publish } from './publish.ts'
 
@@ -19,7 +21,7 @@ export function createModel(
   deps: LifecycleDeps,
 ): Promise<'created' | 'taken'> {
   const now = deps.now()
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await insertModel(trx, wanted, now)
     if (model === undefined) return 'taken'
     await Promise.all([
@@ -38,7 +40,7 @@ export function createVersion(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RegisterOutcome> {
-  return db
-    .transaction()
-    .execute(async (trx) => registerIn(trx, await lockModel(trx, registration.name), registration, by, deps))
+  return inTransaction(db, async (trx) =>
+    registerIn(trx, await lockModel(trx, registration.name), registration, by, deps),
+  )
 }

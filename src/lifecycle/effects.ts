@@ -13,6 +13,7 @@ import { appendCommands, cancelCommands, cancelDeadline, type NewCommand } from 
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import type { LockedModel } from '../store/models.ts'
+import { leaveToCommit } from '../store/transaction.ts'
 import { closeValidation, listChecks, openValidation } from '../store/validations.ts'
 import { findIncumbent, listIncumbents, type VersionRow } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
@@ -121,7 +122,8 @@ async function startValidation(
   const id = effect.validationId
   const now = deps.now()
   const about = { modelId: model.id, version: version.version, suite: effect.suite, policyHash: hash, now }
-  await Promise.all([
+  leaveToCommit(
+    trx,
     openValidation(trx, { id, ...about }, checks),
     appendCommands(
       trx,
@@ -134,9 +136,9 @@ async function startValidation(
         traceId: by.traceId,
       })),
     ),
-  ])
+  )
   if (checks.length > 0) return []
-  await closeValidation(trx, id, 'passed', null, now)
+  leaveToCommit(trx, closeValidation(trx, id, 'passed', null, now))
   const event = {
     type: 'validationPassed',
     validationId: id,

@@ -4,6 +4,7 @@ import { loadRequest } from '../store/approvals.ts'
 import { type Attempt, finishCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { lockModel } from '../store/models.ts'
+import { inTransaction } from '../store/transaction.ts'
 import { loadVersion } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 import { endRequest } from './effects.ts'
@@ -17,7 +18,7 @@ export function expireRequest(
   watch: Attempt & { model: string; traceId: string; requestId: string },
   deps: LifecycleDeps,
 ): Promise<'expired' | 'ended before' | 'not yet'> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await lockModel(trx, watch.model)
     const request = await loadRequest(trx, watch.requestId)
     if (request.state !== 'pending') {

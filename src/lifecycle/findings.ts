@@ -1,5 +1,6 @@
 // How checks' findings become a verdict on a version. Each check is a job of its own; SQL is the join:
 // the last finding to arrive closes the validation and advances the lifecycle in its own transaction.
+
 import type { Kysely, Transaction } from 'kysely'
 import { advanceIn } from '../lifecycle.ts'
 import type { ModelVersionEvent } from '../machines/model-version.ts'
@@ -8,6 +9,7 @@ import { type Attempt, finishCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
+import { inTransaction, leaveToCommit } from '../store/transaction.ts'
 import {
   type CheckResult,
   closeValidation,
@@ -38,7 +40,7 @@ export function recordFinding(
   times: { startedAt: Date; finishedAt: Date },
   deps: LifecycleDeps,
 ): Promise<void> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     // Each reads what is true under the lock, for they are sent in this order.
     const [model, , , checks, validation, version] = await Promise.all([
       lockModel(trx, check.model),
@@ -73,11 +75,9 @@ async function conclude(
   const seen = isNewDigest ? { ...version, digest } : version
   const by: Actor = { principal: 'greenroom', channel: 'worker', traceId }
   const detail = { validationId: validation.id, suite: validation.suite, checks: checks.map(summaryOf) }
-  await Promise.all([
-    closeValidation(trx, validation.id, status, digest, deps.now()),
-    isNewDigest && saveDigest(trx, seen),
-    advanceIn(trx, model, seen, eventOf(validation, status, model, deps), by, deps, { reason, detail }),
-  ])
+  leaveToCommit(trx, closeValidation(trx, validation.id, status, digest, deps.now()))
+  if (isNewDigest) leaveToCommit(trx, saveDigest(trx, seen))
+  await advanceIn(trx, model, seen, eventOf(validation, status, model, deps), by, deps, { reason, detail })
 }
 
 type End = { status: 'passed' | 'failed' | 'errored'; digest: string | null; reason: string }

@@ -15,21 +15,35 @@ export type Publisher = Pick<LockedModel, 'id' | 'name' | 'lastSeq'>
 /**
  * Tells every webhook that wants to know of it, once the transaction has committed (A2); MLflow has no event for some
  * happenings, and then nothing is told. To be called after `recordEvent`, which numbers it and need not be waited for.
+ * What is created or moves is told without a question asked first, so that it may be left to the commit.
  */
-export async function publish(
+export function publish(
   trx: Transaction<Database>,
   model: Publisher,
   happening: Happening,
   by: Pick<Actor, 'traceId'>,
   now: Date,
 ): Promise<void> {
-  const { name, lastSeq: sequence } = model
-  const told = tell(happening, { name, isPrompt: await concernsPrompt(trx, model, happening), sequence })
-  if (told === null) return
-  const { entity, action } = told
-  const version = 'version' in happening ? happening.version : null
-  const event = { entity, action, body: bodyOf(told, now), model: name, version, sequence }
-  await appendDeliveries(trx, { ...event, traceId: by.traceId })
+  const { id, name, lastSeq: sequence } = model
+  const append = async (isPrompt: boolean): Promise<void> => {
+    const told = tell(happening, { name, isPrompt, sequence })
+    if (told === null) return
+    const { entity, action } = told
+    const version = 'version' in happening ? happening.version : null
+    const event = { entity, action, body: bodyOf(told, now), model: name, version, sequence }
+    await appendDeliveries(trx, { ...event, traceId: by.traceId })
+  }
+  // What is created says by its own tags whether it is a prompt; of what is changed later the model's do. MLflow moves
+  // no prompt.
+  switch (happening.kind) {
+    case 'modelCreated':
+    case 'versionCreated':
+      return append(isPrompt(happening.tags))
+    case 'stageChanged':
+      return append(false)
+    default:
+      return findModelTag(trx, id, promptTag).then((value) => append(isPrompt({ [promptTag]: value ?? '' })))
+  }
 }
 
 /** {@link publish} of a version that was registered, with the tags it was given. */
@@ -61,21 +75,4 @@ export async function publishMove(
   const actor = by.principal
   const changed = { kind: 'stageChanged', version, from: from.stage, to: to.stage, actor, reason } as const
   await publish(trx, model, changed, by, now)
-}
-
-// What is created says so by its own tags; of what is changed later the model's do. MLflow moves no prompt.
-async function concernsPrompt(
-  trx: Transaction<Database>,
-  { id }: Publisher,
-  happening: Happening,
-): Promise<boolean> {
-  switch (happening.kind) {
-    case 'modelCreated':
-    case 'versionCreated':
-      return isPrompt(happening.tags)
-    case 'stageChanged':
-      return false
-    default:
-      return isPrompt({ [promptTag]: (await findModelTag(trx, id, promptTag)) ?? '' })
-  }
 }

@@ -3,6 +3,7 @@ import type { Database } from '../store/database.ts'
 import { deleteModelRow, deleteVersionRow } from '../store/deletion.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
+import { inTransaction } from '../store/transaction.ts'
 import {
   findIncumbent,
   listBusyVersions,
@@ -26,7 +27,7 @@ export function deleteVersion(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RemovalOutcome> {
-  return db.transaction().execute(async (trx): Promise<RemovalOutcome> => {
+  return inTransaction(db, async (trx): Promise<RemovalOutcome> => {
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
     if (version.stage === 'Production' && isGated(model, deps))
@@ -47,7 +48,7 @@ export function deleteModel(
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<RemovalOutcome> {
-  return db.transaction().execute(async (trx): Promise<RemovalOutcome> => {
+  return inTransaction(db, async (trx): Promise<RemovalOutcome> => {
     const model = await lockModel(trx, name)
     const incumbent = await findIncumbent(trx, model.id)
     if (incumbent !== null && isGated(model, deps)) return { kind: 'refused', why: inProduction(incumbent) }

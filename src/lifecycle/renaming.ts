@@ -3,6 +3,7 @@ import { type Database, violates } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { lockModel } from '../store/models.ts'
 import { modelNameIndex, saveModelName } from '../store/renaming.ts'
+import { inTransaction } from '../store/transaction.ts'
 import type { LifecycleDeps } from './deps.ts'
 import type { Withheld } from './transition.ts'
 
@@ -25,7 +26,7 @@ export async function renameModel(
 ): Promise<RenameOutcome> {
   const now = deps.now()
   try {
-    return await db.transaction().execute(async (trx): Promise<RenameOutcome> => {
+    return await inTransaction(db, async (trx): Promise<RenameOutcome> => {
       const model = await lockModel(trx, name)
       if (model.nextVersion > 1 && !haveSameRules(name, newName, deps))
         return {

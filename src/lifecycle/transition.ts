@@ -5,6 +5,7 @@
 //   T2. Behind a gate nobody is moved past a check or past the people who decide, whatever their role (V3, V5): a wish
 //       for Production is a request for approval or an approver's answer to one, and nothing leads back to None.
 //   T3. What a move archives is archived in the move's own transaction (V1).
+
 import type { Kysely, Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import { advance, advanceIn } from '../lifecycle.ts'
@@ -12,6 +13,7 @@ import type { Stage } from '../machines/model-version.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
+import { inTransaction } from '../store/transaction.ts'
 import {
   findVersion,
   listVersionsIn,
@@ -51,7 +53,7 @@ export async function transitionStage(
 ): Promise<TransitionOutcome> {
   if (deps.policy.rulesFor(ref.name).rules.gate === 'none') return moveFreely(db, ref, wish, by, deps)
   if (wish.to === 'Production') return askForProduction(db, ref, wish.archiveExisting, from, by, deps)
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
     return moveGated(trx, model, version, wish, from, by, deps)
@@ -67,7 +69,7 @@ function moveFreely(
 ): Promise<TransitionOutcome> {
   const now = deps.now()
   const atOnce = { ...deps, now: () => now }
-  return db.transaction().execute(async (trx): Promise<TransitionOutcome> => {
+  return inTransaction(db, async (trx): Promise<TransitionOutcome> => {
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
     const event = { type: 'move', to, gate: 'none', archiveExisting } as const

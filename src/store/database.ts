@@ -71,32 +71,35 @@ function preparingClient(
   client: pg.PoolClient,
   nameOf: (text: string) => string | undefined,
 ): PostgresPoolClient {
-  let isOutdated = false
-  let begun: Promise<unknown> | undefined
+  let isSpoilt = false
   const hold = holdBack(client)
   const query = async (text: string, values: unknown[]) => {
     hold()
-    if (text === 'begin') {
-      begun = client.query(text)
-      begun.catch(() => {}) // whoever sends the first statement is told
-      return { command: 'BEGIN', rowCount: 0, rows: [] }
-    }
     const name = values.length === 0 ? undefined : nameOf(text)
-    const sent = client.query({ text, values, ...(name === undefined ? {} : { name }) })
     try {
-      const [result] = await Promise.all([sent, begun])
-      return result
+      return await send(client, text, values, name)
     } catch (error) {
-      // A migration changed a table that this connection has prepared statements for.
-      isOutdated ||= codeOf(error) === outdatedPlan
+      // A migration changed a table that this connection has prepared statements for, or a transaction is left open.
+      isSpoilt ||= codeOf(error) === outdatedPlan || text === 'rollback'
       throw error
-    } finally {
-      begun = undefined
     }
   }
-  const release = (destroy?: boolean) => client.release(destroy || isOutdated)
+  const release = (destroy?: boolean) => client.release(destroy || isSpoilt)
   // Kysely also knows cursors, which Greenroom does not use.
   return { query, release } as unknown as PostgresPoolClient
+}
+
+/** Sends a statement. As a query of the driver's own, for it takes longer to copy a description of one than to send it. */
+function send(
+  client: pg.PoolClient,
+  text: string,
+  values: unknown[],
+  name: string | undefined,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const query = new pg.Query(text, values, (error, result) => (error ? reject(error) : resolve(result)))
+    client.query(Object.assign(query, { name }))
+  })
 }
 
 /** Has all that is sent in one turn of the event loop leave in one write, which costs as much as a statement. */

@@ -7,7 +7,9 @@
 //   D4. One receiver that does not answer holds up no other: it is left alone for a while, and then tried by one
 //       delivery at a time until it answers again (L8).
 //   D5. Neither the secret nor what the receiver says leaves this file (V13, R14).
+
 import { buryCommand, type ClaimedCommand, finishCommand } from '../store/commands.ts'
+import { inTransaction } from '../store/transaction.ts'
 import { type Delivery, endDelivery, findDelivery, noteAttempt } from '../store/webhook-deliveries.ts'
 import { restWebhook, tryRested } from '../store/webhooks.ts'
 import { type Attempted, attemptOnce } from '../webhooks/attempt.ts'
@@ -57,7 +59,7 @@ export async function runDeliverWebhook(
 
 /** Gives up on a delivery and its command together; it stays to be looked at (D2). */
 export async function giveUpDelivery(deps: DeliveryDeps, command: Deliver, why: string): Promise<void> {
-  await deps.db.transaction().execute(async (trx) => {
+  await inTransaction(deps.db, async (trx) => {
     if (await buryCommand(trx, command, why)) await endDelivery(trx, command.payload.deliveryId, 'dead')
   })
 }
@@ -74,7 +76,7 @@ async function attempt(deps: DeliveryDeps, delivery: Delivery, at: Date, stop: A
 }
 
 async function finish(deps: DeliveryDeps, command: Deliver, note: string, end?: 'cancelled'): Promise<Ended> {
-  await deps.db.transaction().execute(async (trx) => {
+  await inTransaction(deps.db, async (trx) => {
     await finishCommand(trx, command)
     if (end !== undefined) await endDelivery(trx, command.payload.deliveryId, end)
   })

@@ -2,6 +2,7 @@ import { readDatasets } from '../artifacts/tracking-server.ts'
 import { noteTag } from '../lifecycle/annotations.ts'
 import { datasetTag } from '../policy/policy.ts'
 import { type ClaimedCommand, finishCommand } from '../store/commands.ts'
+import { inTransaction } from '../store/transaction.ts'
 import type { CommandDeps } from './deps.ts'
 import type { Ended } from './workers.ts'
 
@@ -15,7 +16,7 @@ export async function runReadDataset(
   const { tracking } = checks.places
   const datasets = tracking && (await readDatasets(tracking, payload.runId, signal))
   const by = { principal: 'greenroom', channel: 'worker', traceId: command.traceId }
-  await db.transaction().execute(async (trx) => {
+  await inTransaction(db, async (trx) => {
     const tag = { key: datasetTag, value: datasets ?? '' }
     if (datasets !== null) await noteTag(trx, { name, version }, tag, by, now())
     await finishCommand(trx, command)

@@ -4,6 +4,7 @@ import { LostLeaseError } from '../errors.ts'
 import { recordFinding } from '../lifecycle/findings.ts'
 import type { ClaimedCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
+import { onOneConnection } from '../store/transaction.ts'
 import { findCheck } from '../store/validations.ts'
 import { findTaggedVersion } from '../store/versions.ts'
 import type { CommandDeps } from './deps.ts'
@@ -16,11 +17,9 @@ export async function runCheckCommand(
   signal: AbortSignal,
 ): Promise<Ended> {
   const { validationId, position } = command.payload
-  const [check, candidate] = await deps.db
-    .connection()
-    .execute((db) =>
-      Promise.all([findCheck(db, validationId, position), loadSubject(db, command.model, command.version)]),
-    )
+  const [check, candidate] = await onOneConnection(deps.db, (db) =>
+    Promise.all([findCheck(db, validationId, position), loadSubject(db, command.model, command.version)]),
+  )
   if (check === undefined || candidate === null)
     throw new LostLeaseError(`check ${position} of validation ${validationId} is gone`)
   const incumbent =

@@ -4,12 +4,14 @@
 //   T1. What was shown is compared with what holds now before the command ends; if it differs, the message is
 //       rewritten by a command of its own. So the last rewrite always shows the end, whatever overtook what.
 //   T2. Posting may happen more than once, never under two identities: all copies act as the same request (V12).
+
 import type { Transaction } from 'kysely'
 import { expireRequest } from '../lifecycle/expire.ts'
 import type { Delivery, MessageRef, RequestView } from '../notifiers/notifier.ts'
 import { listDecisions, loadRequest, lockRequest, saveMessage } from '../store/approvals.ts'
 import { appendCommands, type ClaimedCommand, finishCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
+import { inTransaction } from '../store/transaction.ts'
 import type { CommandDeps } from './deps.ts'
 import { loadRequestView } from './request-view.ts'
 import type { Ended } from './workers.ts'
@@ -58,7 +60,7 @@ async function endShown(
   shown: RequestView,
   posted: MessageRef | null,
 ): Promise<void> {
-  await deps.db.transaction().execute(async (trx) => {
+  await inTransaction(deps.db, async (trx) => {
     await finishCommand(trx, command)
     if (posted !== null) await saveMessage(trx, shown.id, posted)
     if (await stillHolds(trx, shown)) return
@@ -75,7 +77,7 @@ async function stillHolds(trx: Transaction<Database>, shown: RequestView): Promi
 }
 
 async function finish(deps: CommandDeps, command: ClaimedCommand, note: string): Promise<Ended> {
-  await deps.db.transaction().execute((trx) => finishCommand(trx, command))
+  await inTransaction(deps.db, (trx) => finishCommand(trx, command))
   return { kind: 'done', note }
 }
 

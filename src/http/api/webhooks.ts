@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { NotFoundError } from '../../errors.ts'
+import { inTransaction } from '../../store/transaction.ts'
 import { listDeliveries, replayDelivery } from '../../store/webhook-deliveries.ts'
 import { hasWebhook } from '../../store/webhooks.ts'
 import { callerOf } from '../access.ts'
@@ -58,7 +59,7 @@ export function webhookDeliveryRoutes(app: App, deps: AppDeps): void {
     async (request, reply) => {
       const { id } = request.params
       const command = { id: deps.newId(), traceId: request.id }
-      const replay = await deps.db.transaction().execute((trx) => replayDelivery(trx, id, command))
+      const replay = await inTransaction(deps.db, (trx) => replayDelivery(trx, id, command))
       switch (replay) {
         case 'missing':
           throw new NotFoundError('There is no delivery with this id.')

@@ -1,6 +1,8 @@
 // The management of webhooks as MLflow has it; routes only hand over what they were given. Where it differs on
 // purpose: an update without a status leaves the status as it is, and a test tells nothing of what a receiver said.
+
 import { InvalidInputError, NotFoundError } from '../../errors.ts'
+import { inTransaction } from '../../store/transaction.ts'
 import {
   deleteWebhook,
   findWebhook,
@@ -54,7 +56,7 @@ export async function createWebhookCall(deps: WebhookDeps, input: WebhookInput, 
     status: readStatus(input.status) ?? 'ACTIVE',
     secret: input.secret ? seal(input.secret, id, deps) : null,
   }
-  const webhook = await deps.db.transaction().execute((trx) => insertWebhook(trx, id, settings, deps.now()))
+  const webhook = await inTransaction(deps.db, (trx) => insertWebhook(trx, id, settings, deps.now()))
   return { webhook: viewWebhook(webhook, reader) }
 }
 
@@ -76,7 +78,7 @@ export async function updateWebhookCall(
     ...(secret && { secret: seal(secret, id, deps) }),
     ...(status && { status }),
   }
-  const webhook = await deps.db.transaction().execute((trx) => updateWebhook(trx, id, changes, deps.now()))
+  const webhook = await inTransaction(deps.db, (trx) => updateWebhook(trx, id, changes, deps.now()))
   if (webhook === undefined) throw notFound(id)
   return { webhook: viewWebhook(webhook, reader) }
 }

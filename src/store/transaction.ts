@@ -1,0 +1,93 @@
+// Transactions and connections whose statements do not wait for each other. Kysely's own let one statement at a time
+// through; what these are asked for at once is sent at once, in that order, and mostly in one write.
+import {
+  AbortedTransactionError,
+  CompiledQuery,
+  type DatabaseConnection,
+  DummyDriver,
+  Kysely,
+  PostgresDialect,
+  type QueryExecutor,
+  Transaction,
+} from 'kysely'
+import type { Database } from './schema.ts'
+
+/**
+ * Runs `work` in a transaction and commits it. When `work` or one of its statements fails, it is undone, and this
+ * rejects with what failed first.
+ */
+export function inTransaction<T>(
+  db: Kysely<Database>,
+  work: (trx: Transaction<Database>) => Promise<T>,
+): Promise<T> {
+  if (db.isTransaction) throw new Error('a transaction cannot be opened inside another one')
+  return lend(db, async (connection, executor) => {
+    const trx = new Transaction<Database>({ ...neverUsed, executor })
+    const send = (text: string) => connection.executeQuery<{ command: string }>(CompiledQuery.raw(text))
+    const left: Promise<unknown>[] = []
+    leftOf.set(trx, left)
+    leaveToCommit(trx, send('begin'))
+    try {
+      const result = await work(trx)
+      leftOf.delete(trx)
+      const [end] = await Promise.all([send('commit'), ...left])
+      // After a statement that failed, PostgreSQL takes a commit for a rollback.
+      if (end.rows[0]?.command === 'ROLLBACK') throw new AbortedTransactionError()
+      return result
+    } catch (error) {
+      leftOf.delete(trx)
+      await send('rollback').catch(() => {}) // where the connection is lost, so is the transaction
+      const answers = await Promise.allSettled(left)
+      throw answers.find((answer) => answer.status === 'rejected')?.reason ?? error
+    }
+  })
+}
+
+/**
+ * Leaves statements that have been sent to the commit, which follows them without delay and waits for their answers.
+ * For those whose answers nobody needs: whoever must decide by one has to wait for it.
+ */
+export function leaveToCommit(trx: Transaction<Database>, ...statements: Promise<unknown>[]): void {
+  const left = leftOf.get(trx)
+  for (const statement of statements) {
+    statement.catch(() => {}) // the commit tells
+    if (left === undefined) throw new Error('nothing can be left to a commit that is under way')
+    left.push(statement)
+  }
+}
+
+/** Runs `work` with a connection of its own, to read several things in one go. */
+export function onOneConnection<T>(
+  db: Kysely<Database>,
+  work: (db: Kysely<Database>) => Promise<T>,
+): Promise<T> {
+  return lend(db, (_, executor) => work(new Kysely<Database>({ ...neverUsed, executor })))
+}
+
+const leftOf = new WeakMap<Transaction<Database>, Promise<unknown>[]>()
+
+// What is bound to a connection opens none, so that only the types ask for these.
+const dialect = new PostgresDialect({ pool: () => Promise.reject(new Error('there is no pool here')) })
+const neverUsed = { config: { dialect }, dialect, driver: new DummyDriver() }
+
+/** Lends a connection, and an executor that gives it to every statement at once until `work` has ended. */
+function lend<T>(
+  db: Kysely<Database>,
+  work: (connection: DatabaseConnection, executor: QueryExecutor) => Promise<T>,
+): Promise<T> {
+  const executor = db.getExecutor()
+  return executor.provideConnection(async (connection) => {
+    let isOurs = true
+    const provider = {
+      provideConnection: async <R>(use: (connection: DatabaseConnection) => Promise<R>) => {
+        if (!isOurs) throw new Error('a statement was asked for after the connection had been given back')
+        return use(connection)
+      },
+    }
+    try {
+      return await work(connection, executor.withConnectionProvider(provider))
+    } finally {
+      isOurs = false
+    }
+  })
+}
