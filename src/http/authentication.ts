@@ -1,11 +1,13 @@
 // Who is calling: a bearer token, the same as the password of Basic (which is what MLflow's client can send), or a
-// browser session. Looked up at every call, so that a revocation is effective at once (R4).
+// browser session. Every call is answered by what is looked up after it came, so that a revocation is effective at once
+// (R4).
 import type { FastifyRequest } from 'fastify'
 import type { TokenRow } from '../store/tokens.ts'
 import { findSessionToken, findToken } from '../store/tokens.ts'
 import type { AppDeps } from './deps.ts'
 import { countFailures } from './failures.ts'
 import { type Role, roles, rolesIn } from './roles.ts'
+import { shareLookups } from './shared-lookups.ts'
 import { hashSecret, isSessionSecret, matchesHash, tokenIdOf } from './token-text.ts'
 
 /** Who calls, with the roles held, and how that is known. */
@@ -44,13 +46,14 @@ export function makeAuthenticator(deps: AppDeps): Authenticator {
   // Ids of tokens that were good before. Somebody else's failures behind the same proxy must not shut their
   // holders out; an id lets nobody in, it only leads to the comparison.
   const proven = new Set<string>()
+  const lookUp = shareLookups((id) => findToken(deps.db, id))
 
   const checkToken = async (token: string, address: string): Promise<TokenCheck> => {
     const now = deps.now()
     const id = tokenIdOf(token)
     if (failures.isOver(address, now) && (id === null || !proven.has(id)))
       return { kind: 'limited', retryAfterSeconds: windowMs / 1000 }
-    const row = id === null ? undefined : await findToken(deps.db, id)
+    const row = id === null ? undefined : await lookUp(id)
     if (row === undefined || !matchesHash(token, row.secret_hash) || !isGood(row, now)) {
       failures.note(address, now)
       return { kind: 'refused' }

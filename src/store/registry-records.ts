@@ -102,8 +102,10 @@ export async function loadModelRecord(db: Kysely<Database>, name: string): Promi
 /** Loads a version. Throws NotFoundError with MLflow's words. */
 export async function loadVersionRecordOf(db: Kysely<Database>, ref: VersionRef): Promise<RegistryVersion> {
   const { rows } = await sql<RegistryVersion>`
-    select ${versionColumns} from model_version v join registered_model m on m.id = v.model_id
-    where m.name = ${ref.name} and v.version = ${ref.version}`.execute(db)
+    select ${versionColumns} from model_version v cross join (select ${ref.name}::text as name) m
+    where v.model_id = (select id from registered_model where name = ${ref.name}) and v.version = ${ref.version}`.execute(
+    db,
+  )
   const [row] = rows
   if (row === undefined)
     throw new NotFoundError(`Model Version (name=${ref.name}, version=${ref.version}) not found`)

@@ -233,13 +233,14 @@ export async function listTags(
   return Object.fromEntries(rows.map((row) => [row.key, row.value]))
 }
 
+// By both parts of the key at once: where the statistics are young, a join goes by the number alone, over all models.
 function selectVersion(db: Kysely<Database>, ref: VersionRef) {
+  const model = db.selectFrom('registered_model').select('id').where('name', '=', ref.name)
   return db
     .selectFrom('model_version')
-    .innerJoin('registered_model', 'registered_model.id', 'model_version.model_id')
-    .selectAll('model_version')
-    .where('registered_model.name', '=', ref.name)
-    .where('model_version.version', '=', ref.version)
+    .selectAll()
+    .where('model_id', '=', model)
+    .where('version', '=', ref.version)
 }
 
 async function findVersionRow(
