@@ -8,6 +8,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { LostLeaseError } from '../errors.ts'
 import { type Database, json } from './database.ts'
+import { prepared } from './prepared.ts'
 import type { CommandStatus, CommandTable } from './schema.ts'
 
 /** Everything that may be asked of the world, by kind. */
@@ -130,13 +131,16 @@ export async function claimCommand(
   attempt: Attempt,
   leaseMs: number,
 ): Promise<ClaimedCommand | undefined> {
-  const row = await whereAttempt(db.updateTable('command'), attempt)
+  const { rows } = await claimQueued(db, { ...attempt, leaseMs })
+  return rows[0] && asClaimed(rows[0])
+}
+
+const claimQueued = prepared((db, { id, attempt, leaseMs }: Attempt & { leaseMs: number }) =>
+  whereAttempt(db.updateTable('command'), { id, attempt })
     .where('status', '=', 'queued')
     .set({ status: 'running', lease_until: fromNow(leaseMs) })
-    .returningAll()
-    .executeTakeFirst()
-  return row === undefined ? undefined : asClaimed(row)
-}
+    .returningAll(),
+)
 
 /** Prolongs the lease of a running attempt; false when it has lost it. */
 export async function renewLease(db: Kysely<Database>, attempt: Attempt, leaseMs: number): Promise<boolean> {
@@ -149,13 +153,17 @@ export async function renewLease(db: Kysely<Database>, attempt: Attempt, leaseMs
 
 /** Ends a command as done. Throws LostLeaseError, which undoes the transaction, when the attempt is no longer the one (C2). */
 export async function finishCommand(trx: Transaction<Database>, attempt: Attempt): Promise<void> {
-  const result = await whereAttempt(trx.updateTable('command'), attempt)
-    .where('status', '=', 'running')
-    .set({ status: 'done', lease_until: null, last_error: null, finished_at: sql`clock_timestamp()` })
-    .executeTakeFirst()
-  if (result.numUpdatedRows !== 1n)
-    throw new LostLeaseError(`attempt ${attempt.attempt} of command ${attempt.id} was overtaken`)
+  const { id, attempt: number } = attempt
+  const result = await finishRunning(trx, { id, attempt: number })
+  if (result.numAffectedRows !== 1n)
+    throw new LostLeaseError(`attempt ${number} of command ${id} was overtaken`)
 }
+
+const finishRunning = prepared((db, { id, attempt }: Attempt) =>
+  whereAttempt(db.updateTable('command'), { id, attempt })
+    .where('status', '=', 'running')
+    .set({ status: 'done', lease_until: null, last_error: null, finished_at: sql`clock_timestamp()` }),
+)
 
 /** Puts a running command back to be tried again after `delayMs`; false when the attempt was overtaken. */
 export async function retryCommand(
@@ -249,7 +257,7 @@ export function isIn(...statuses: CommandStatus[]) {
 
 /** The moment `ms` milliseconds from now by the database's clock (C3). */
 export function fromNow(ms: number) {
-  return sql<Date>`clock_timestamp() + make_interval(secs => ${ms / 1000})`
+  return sql<Date>`clock_timestamp() + ${ms}::float8 * interval '1 millisecond'`
 }
 
 // The ledger's rows are written by appendCommands alone, which holds kind and payload together.

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Database } from './database.ts'
+import { prepared } from './prepared.ts'
 
 /** Names one inbound delivery: where it came from and the id its sender gave it. */
 export type DeliveryKey = { source: string; id: string }
@@ -22,12 +23,8 @@ export async function claimDelivery(
   bodyHash: string,
   now: Date,
 ): Promise<Claim> {
-  const inserted = await trx
-    .insertInto('delivery')
-    .values({ ...key, body_hash: bodyHash, received_at: now })
-    .onConflict((conflict) => conflict.columns(['source', 'id']).doNothing())
-    .executeTakeFirst()
-  if (inserted.numInsertedOrUpdatedRows === 1n) return { kind: 'claimed' }
+  const inserted = await insertDelivery(trx, { ...key, bodyHash, now })
+  if (inserted.numAffectedRows === 1n) return { kind: 'claimed' }
   const first = await trx
     .selectFrom('delivery')
     .selectAll()
@@ -46,15 +43,28 @@ export async function noteRegistered(
   key: DeliveryKey,
   registered: { name: string; version: number },
 ): Promise<void> {
-  await trx
-    .updateTable('delivery')
-    .set({ model: registered.name, version: registered.version })
-    .where('source', '=', key.source)
-    .where('id', '=', key.id)
-    .execute()
+  const { name, version } = registered
+  await updateDelivery(trx, { ...key, name, version })
 }
 
 /** Lets go of a claimed delivery that had no effect, so that its id may be used again. */
 export async function releaseDelivery(trx: Transaction<Database>, key: DeliveryKey): Promise<void> {
   await trx.deleteFrom('delivery').where('source', '=', key.source).where('id', '=', key.id).execute()
 }
+
+const insertDelivery = prepared(
+  (db, { source, id, bodyHash, now }: DeliveryKey & { bodyHash: string; now: Date }) =>
+    db
+      .insertInto('delivery')
+      .values({ source, id, body_hash: bodyHash, received_at: now })
+      .onConflict((conflict) => conflict.columns(['source', 'id']).doNothing()),
+)
+
+const updateDelivery = prepared(
+  (db, { source, id, name, version }: DeliveryKey & { name: string; version: number }) =>
+    db
+      .updateTable('delivery')
+      .set({ model: name, version })
+      .where('source', '=', source)
+      .where('id', '=', id),
+)

@@ -3,11 +3,11 @@
 // Invariants:
 //   H1. Rows are only ever added (a trigger refuses the rest), gapless by `seq` per model (V2).
 //   H2. Each row carries the hash of the row before it, so a row that was edited or removed shows.
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { canonicalJson, sha256 } from '../canonical-json.ts'
 import type { Database } from './database.ts'
-import { json } from './database.ts'
 import type { LockedModel } from './models.ts'
+import { prepared } from './prepared.ts'
 import type { EventTable } from './schema.ts'
 
 /** Who acts, through which channel, and the id that follows the cause through everything it leads to. */
@@ -59,20 +59,56 @@ export async function recordEvent(
   }
   model.lastSeq = content.seq
   model.lastHash = hashOf(content)
-  await trx
+  await insertEvent(trx, {
+    ...content,
+    detail: JSON.stringify(content.detail),
+    hash: model.lastHash,
+    nextVersion: model.nextVersion,
+    changedAt: entry.unnoticed ? null : now,
+  })
+}
+
+type Content = Omit<Selectable<EventTable>, 'hash'>
+type NewEvent = Omit<Content, 'detail'> & {
+  detail: string
+  hash: string
+  nextVersion: number
+  /** Null: as before. */
+  changedAt: Date | null
+}
+
+const insertEvent = prepared((db, event: NewEvent) =>
+  db
     .with('recorded', (cte) =>
-      cte.insertInto('event').values({ ...content, detail: json(content.detail), hash: model.lastHash }),
+      cte.insertInto('event').values({
+        model_id: event.model_id,
+        seq: event.seq,
+        model: event.model,
+        version: event.version,
+        type: event.type,
+        from_stage: event.from_stage,
+        from_state: event.from_state,
+        to_stage: event.to_stage,
+        to_state: event.to_state,
+        actor: event.actor,
+        channel: event.channel,
+        reason: event.reason,
+        detail: sql`${event.detail}::jsonb`,
+        trace_id: event.trace_id,
+        at: event.at,
+        prev_hash: event.prev_hash,
+        hash: event.hash,
+      }),
     )
     .updateTable('registered_model')
     .set({
-      next_version: model.nextVersion,
-      last_seq: model.lastSeq,
-      last_hash: model.lastHash,
-      ...(entry.unnoticed ? {} : { updated_at: now }),
+      next_version: event.nextVersion,
+      last_seq: event.seq,
+      last_hash: event.hash,
+      updated_at: sql<Date>`coalesce(${event.changedAt}::timestamptz, updated_at)`,
     })
-    .where('id', '=', model.id)
-    .execute()
-}
+    .where('id', '=', event.model_id),
+)
 
 /** A model's history, oldest first; after `afterSeq` when given, at most `limit` rows. */
 export function listEvents(
@@ -109,6 +145,6 @@ export async function findBrokenLink(db: Kysely<Database>, modelId: number): Pro
   return model !== undefined && model.last_hash !== previous.hash ? previous.seq + 1 : null
 }
 
-function hashOf(content: Omit<Selectable<EventTable>, 'hash'>): string {
+function hashOf(content: Content): string {
   return sha256(canonicalJson(content))
 }

@@ -1,6 +1,7 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import type { Database } from './database.ts'
+import { prepared } from './prepared.ts'
 import type { RegisteredModelTable } from './schema.ts'
 
 /**
@@ -56,11 +57,14 @@ export function findModel(
 }
 
 /** {@link lockModel}; undefined when there is none. */
-export function lockIfExists(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
-  return trx
-    .selectFrom('registered_model')
-    .select(lockedColumns)
-    .where('name', '=', name)
-    .forUpdate()
-    .executeTakeFirst()
+export async function lockIfExists(
+  trx: Transaction<Database>,
+  name: string,
+): Promise<LockedModel | undefined> {
+  const { rows } = await lockByName(trx, { name })
+  return rows[0]
 }
+
+const lockByName = prepared((db, { name }: { name: string }) =>
+  db.selectFrom('registered_model').select(lockedColumns).where('name', '=', name).forUpdate(),
+)

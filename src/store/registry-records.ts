@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import type { Stage } from '../machines/model-version.ts'
 import type { Database } from './database.ts'
+import { prepared } from './prepared.ts'
 import type { VersionRef } from './versions.ts'
 
 export type Tag = { key: string; value: string }
@@ -101,16 +102,18 @@ export async function loadModelRecord(db: Kysely<Database>, name: string): Promi
 
 /** Loads a version. Throws NotFoundError with MLflow's words. */
 export async function loadVersionRecordOf(db: Kysely<Database>, ref: VersionRef): Promise<RegistryVersion> {
-  const { rows } = await sql<RegistryVersion>`
-    select ${versionColumns} from model_version v cross join (select ${ref.name}::text as name) m
-    where v.model_id = (select id from registered_model where name = ${ref.name}) and v.version = ${ref.version}`.execute(
-    db,
-  )
+  const { rows } = await selectVersion(db, { name: ref.name, version: ref.version })
   const [row] = rows
   if (row === undefined)
     throw new NotFoundError(`Model Version (name=${ref.name}, version=${ref.version}) not found`)
   return row
 }
+
+const selectVersion = prepared(
+  (_, { name, version }: VersionRef) => sql<RegistryVersion>`
+    select ${versionColumns} from model_version v cross join (select ${name}::text as name) m
+    where v.model_id = (select id from registered_model where name = ${name}) and v.version = ${version}`,
+)
 
 /**
  * Of each of these stages the version with the highest number, where there is any; by number. Throws NotFoundError
@@ -121,14 +124,17 @@ export async function listLatestVersions(
   name: string,
   stages: readonly Stage[],
 ): Promise<RegistryVersion[]> {
-  const { rows } = await sql<{ versions: VersionJson[] }>`
-    select ${latestVersions} as versions
-    from registered_model m where m.name = ${name}`.execute(db)
+  const { rows } = await selectLatest(db, { name })
   const [row] = rows
   if (row === undefined) throw noModel(name)
   // Chosen here, for a statement that is told the stages is planned anew each time, which takes longer than running it.
   return row.versions.filter(({ stage }) => stages.includes(stage)).map(asVersion)
 }
+
+const selectLatest = prepared(
+  (_, { name }: { name: string }) => sql<{ versions: VersionJson[] }>`
+    select ${latestVersions} as versions from registered_model m where m.name = ${name}`,
+)
 
 function asVersion(version: VersionJson): RegistryVersion {
   return {

@@ -1,6 +1,7 @@
 // Tokens and the browser sessions opened with them. Secrets are never stored: only their hashes are.
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { type Database, json } from './database.ts'
+import { prepared } from './prepared.ts'
 import type { TokenTable } from './schema.ts'
 
 export type TokenRow = Selectable<TokenTable>
@@ -35,9 +36,14 @@ export async function insertToken(db: Kysely<Database>, token: NewToken): Promis
 }
 
 /** Finds a token by its public id, whether it is still good or not. */
-export function findToken(db: Kysely<Database>, id: string): Promise<TokenRow | undefined> {
-  return db.selectFrom('token').selectAll().where('id', '=', id).executeTakeFirst()
+export async function findToken(db: Kysely<Database>, id: string): Promise<TokenRow | undefined> {
+  const { rows } = await selectToken(db, { id })
+  return rows[0]
 }
+
+const selectToken = prepared((db, { id }: { id: string }) =>
+  db.selectFrom('token').selectAll().where('id', '=', id),
+)
 
 /** All tokens, oldest first; at most `limit`. */
 export function listTokens(db: Kysely<Database>, limit: number): Promise<TokenRow[]> {

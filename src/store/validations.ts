@@ -3,6 +3,7 @@ import type { Suite } from '../machines/model-version.ts'
 import type { Finding } from '../policy/finding.ts'
 import type { CheckRule } from '../policy/policy.ts'
 import { type Database, json } from './database.ts'
+import { prepared } from './prepared.ts'
 import type { CheckResultTable, ValidationTable } from './schema.ts'
 import { selectIncumbent } from './versions.ts'
 
@@ -54,21 +55,36 @@ export async function saveFinding(
   finding: Finding,
   times: { startedAt: Date; finishedAt: Date },
 ): Promise<void> {
-  await trx
+  const { validationId, position, attempt } = check
+  const { verdict, summary, digest } = finding
+  const measured = JSON.stringify(finding.measured)
+  await updateCheck(trx, { validationId, position, attempt, verdict, summary, digest, measured, ...times })
+}
+
+type Answer = Pick<Finding, 'verdict' | 'summary' | 'digest'> & {
+  validationId: string
+  position: number
+  attempt: number
+  measured: string
+  startedAt: Date
+  finishedAt: Date
+}
+
+const updateCheck = prepared((db, answer: Answer) =>
+  db
     .updateTable('check_result')
     .set({
-      verdict: finding.verdict,
-      summary: finding.summary,
-      measured: json(finding.measured),
-      digest: finding.digest,
-      attempt: check.attempt,
-      started_at: times.startedAt,
-      finished_at: times.finishedAt,
+      verdict: answer.verdict,
+      summary: answer.summary,
+      measured: sql`${answer.measured}::jsonb`,
+      digest: answer.digest,
+      attempt: answer.attempt,
+      started_at: answer.startedAt,
+      finished_at: answer.finishedAt,
     })
-    .where('validation_id', '=', check.validationId)
-    .where('position', '=', check.position)
-    .execute()
-}
+    .where('validation_id', '=', answer.validationId)
+    .where('position', '=', answer.position),
+)
 
 /** Ends a validation that is running. *Idempotent*: one that has ended stays as it is. */
 export async function closeValidation(
@@ -78,51 +94,65 @@ export async function closeValidation(
   digest: string | null,
   now: Date,
 ): Promise<void> {
-  await trx
+  await endRunning(trx, { id, status, digest, now })
+}
+
+type End = Pick<Validation, 'id' | 'status' | 'digest'> & { now: Date }
+
+const endRunning = prepared((db, { id, status, digest, now }: End) =>
+  db
     .updateTable('validation')
     .set({ status, digest, closed_at: now })
     .where('id', '=', id)
-    .where('status', '=', 'running')
-    .execute()
-}
+    .where('status', '=', 'running'),
+)
 
 /** A validation, and the incumbent of now beside the one that it was opened against. Throws when there is none. */
-export function loadValidation(
+export async function loadValidation(
   db: Kysely<Database>,
   id: string,
 ): Promise<Validation & { current_incumbent: number | null }> {
-  return db
+  const [row] = (await selectValidation(db, { id })).rows
+  if (row === undefined) throw new Error(`there is no validation ${id}`)
+  return row
+}
+
+const selectValidation = prepared((db, { id }: { id: string }) =>
+  db
     .selectFrom('validation')
     .selectAll()
     .select(selectIncumbent(db, sql<number>`validation.model_id`).as('current_incumbent'))
-    .where('id', '=', id)
-    .executeTakeFirstOrThrow()
-}
+    .where('id', '=', id),
+)
 
 /** Finds one check of a validation by its position, with the incumbent that the validation compares with. */
-export function findCheck(
+export async function findCheck(
   db: Kysely<Database>,
   validationId: string,
   position: number,
 ): Promise<{ rule: CheckRule; incumbent_version: number | null } | undefined> {
-  return db
+  const { rows } = await selectCheck(db, { validationId, position })
+  return rows[0]
+}
+
+const selectCheck = prepared((db, { validationId, position }: { validationId: string; position: number }) =>
+  db
     .selectFrom('check_result')
     .innerJoin('validation', 'validation.id', 'check_result.validation_id')
     .select(['check_result.rule', 'validation.incumbent_version'])
     .where('check_result.validation_id', '=', validationId)
-    .where('check_result.position', '=', position)
-    .executeTakeFirst()
-}
+    .where('check_result.position', '=', position),
+)
 
 /** The checks of a validation in the order of the policy. */
-export function listChecks(db: Kysely<Database>, validationId: string): Promise<CheckResult[]> {
-  return db
-    .selectFrom('check_result')
-    .selectAll()
-    .where('validation_id', '=', validationId)
-    .orderBy('position')
-    .execute()
+export async function listChecks(db: Kysely<Database>, validationId: string): Promise<CheckResult[]> {
+  const { rows } = await selectChecks(db, { validationId })
+  return rows
 }
+
+const selectChecks = prepared((db, { validationId }: { validationId: string }) =>
+  db.selectFrom('check_result').selectAll().where('validation_id', '=', validationId).orderBy('position'),
+)
 
 /** The validations of a version, newest first. */
 export function listValidations(

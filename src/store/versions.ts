@@ -2,8 +2,9 @@ import { type Kysely, type RawBuilder, type Selectable, sql, type Transaction } 
 import { NotFoundError } from '../errors.ts'
 import { type Lifecycle, stageOf, stateOf } from '../machines/decide.ts'
 import { modelVersionMachineVersion, type Stage } from '../machines/model-version.ts'
-import { type Database, json } from './database.ts'
+import type { Database } from './database.ts'
 import type { LockedModel } from './models.ts'
+import { prepared } from './prepared.ts'
 import type { ModelVersionTable } from './schema.ts'
 import { readLifecycle } from './snapshots.ts'
 
@@ -68,13 +69,40 @@ export async function insertVersion(
   const { model_id, version } = row
   const tagRows = Object.entries(tags).map(([key, value]) => ({ model_id, version, key, value }))
   await Promise.all([
-    trx
-      .insertInto('model_version')
-      .values({ ...row, lifecycle: json(row.lifecycle), metrics: json(row.metrics) })
-      .execute(),
+    insertRow(trx, {
+      ...row,
+      lifecycle: JSON.stringify(row.lifecycle),
+      metrics: JSON.stringify(row.metrics),
+    }),
     tagRows.length > 0 && trx.insertInto('model_version_tag').values(tagRows).execute(),
   ])
 }
+
+type NewRow = Omit<VersionRow, 'lifecycle' | 'metrics'> & { lifecycle: string; metrics: string }
+
+const insertRow = prepared((db, row: NewRow) =>
+  db.insertInto('model_version').values({
+    model_id: row.model_id,
+    version: row.version,
+    stage: row.stage,
+    state: row.state,
+    lifecycle: sql`${row.lifecycle}::jsonb`,
+    machine_version: row.machine_version,
+    exclusive: row.exclusive,
+    source: row.source,
+    run_id: row.run_id,
+    run_link: row.run_link,
+    download_uri: row.download_uri,
+    digest: row.digest,
+    metrics: sql`${row.metrics}::jsonb`,
+    description: row.description,
+    author: row.author,
+    registered_by: row.registered_by,
+    trace_id: row.trace_id,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  }),
+)
 
 /** Loads a version of a locked model. Throws NotFoundError when there is none. */
 export async function loadVersion(
@@ -104,14 +132,26 @@ export function movedTo(row: VersionRow, next: Lifecycle, now: Date): VersionRow
 
 /** Writes the state that a version is in now. */
 export async function saveLifecycle(trx: Transaction<Database>, row: VersionRow): Promise<void> {
-  const { stage, state, exclusive, updated_at, lifecycle } = row
-  await trx
-    .updateTable('model_version')
-    .set({ stage, state, exclusive, updated_at, lifecycle: json(lifecycle) })
-    .where('model_id', '=', row.model_id)
-    .where('version', '=', row.version)
-    .execute()
+  const { model_id, version, stage, state, exclusive, updated_at } = row
+  const lifecycle = JSON.stringify(row.lifecycle)
+  await updateLifecycle(trx, { model_id, version, stage, state, exclusive, updated_at, lifecycle })
 }
+
+type Moved = Pick<VersionRow, 'model_id' | 'version' | 'stage' | 'state' | 'exclusive' | 'updated_at'>
+
+const updateLifecycle = prepared((db, row: Moved & { lifecycle: string }) =>
+  db
+    .updateTable('model_version')
+    .set({
+      stage: row.stage,
+      state: row.state,
+      exclusive: row.exclusive,
+      updated_at: row.updated_at,
+      lifecycle: sql`${row.lifecycle}::jsonb`,
+    })
+    .where('model_id', '=', row.model_id)
+    .where('version', '=', row.version),
+)
 
 /** Marks a version as the only one in Production; the unique index refuses a second one (V1). */
 export async function markExclusive(trx: Transaction<Database>, row: VersionRow): Promise<void> {
@@ -186,7 +226,8 @@ export async function listBusyVersions(
 
 /** Finds a version by the model's name; undefined when there is no such model or version. */
 export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promise<VersionRow | undefined> {
-  const row = await selectVersion(db, ref).executeTakeFirst()
+  const { name, version } = ref
+  const [row] = (await selectByName(db, { name, version })).rows
   return row === undefined ? undefined : asVersion(row)
 }
 
@@ -210,10 +251,8 @@ export async function findTaggedVersion(
   db: Kysely<Database>,
   ref: VersionRef,
 ): Promise<(VersionRow & { tags: Record<string, string> }) | undefined> {
-  const tags = sql<Record<string, string>>`coalesce((
-    select jsonb_object_agg(tag.key, tag.value) from model_version_tag tag
-    where tag.model_id = model_version.model_id and tag.version = model_version.version), '{}')`
-  const row = await selectVersion(db, ref).select(tags.as('tags')).executeTakeFirst()
+  const { name, version } = ref
+  const [row] = (await selectTagged(db, { name, version })).rows
   return row === undefined ? undefined : { ...asVersion(row), tags: row.tags }
 }
 
@@ -232,6 +271,15 @@ export async function listTags(
     .execute()
   return Object.fromEntries(rows.map((row) => [row.key, row.value]))
 }
+
+const selectByName = prepared(selectVersion)
+
+const selectTagged = prepared((db, ref: VersionRef) => {
+  const tags = sql<Record<string, string>>`coalesce((
+    select jsonb_object_agg(tag.key, tag.value) from model_version_tag tag
+    where tag.model_id = model_version.model_id and tag.version = model_version.version), '{}')`
+  return selectVersion(db, ref).select(tags.as('tags'))
+})
 
 // By both parts of the key at once: where the statistics are young, a join goes by the number alone, over all models.
 function selectVersion(db: Kysely<Database>, ref: VersionRef) {

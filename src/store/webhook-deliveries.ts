@@ -9,6 +9,7 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { EventName } from '../webhooks/events.ts'
 import { appendCommands, queueOf, wakeChannel } from './commands.ts'
 import type { Database } from './database.ts'
+import { prepared } from './prepared.ts'
 import type { WebhookAttemptTable, WebhookDeliveryTable } from './schema.ts'
 import { isOlderThan } from './webhooks.ts'
 
@@ -45,8 +46,11 @@ export type AttemptResult = Omit<Selectable<WebhookAttemptTable>, 'delivery_id' 
  * (E1). One statement, which ends at an empty index where nobody is told.
  */
 export async function appendDeliveries(trx: Transaction<Database>, event: NewDelivery): Promise<void> {
-  const { entity, action, body, model, version, sequence, traceId } = event
-  await sql`
+  await insertDeliveries(trx, event)
+}
+
+const insertDeliveries = prepared(
+  (_, { entity, action, body, model, version, sequence, traceId }: NewDelivery) => sql`
     with listener as (
       select webhook.id from webhook_event
       join webhook on webhook.id = webhook_event.webhook_id
@@ -64,8 +68,8 @@ export async function appendDeliveries(trx: Transaction<Database>, event: NewDel
     select gen_random_uuid(), 'deliverWebhook', ${queueOf.deliverWebhook},
       jsonb_build_object('deliveryId', delivery.id), ${model}, ${version}::integer, ${traceId}
     from delivery
-    returning pg_notify(${wakeChannel}, '')`.execute(trx)
-}
+    returning pg_notify(${wakeChannel}, '')`,
+)
 
 /** Finds a delivery, also one whose webhook is deleted. */
 export function findDelivery(db: Kysely<Database>, id: string): Promise<Delivery | undefined> {
