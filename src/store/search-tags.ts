@@ -1,7 +1,7 @@
 // Conditions on tags. PostgreSQL plans a statement before it knows which tag is meant, so it cannot tell one that five
 // versions have from one that all have: going through the tag's index to a hundred thousand versions, only to give the
 // newest hundred of them, takes a second. So the tags are counted first, as far as it matters, and what is found is
-// said in the statement itself.
+// said in the statement itself. A count only leads to a plan, never to what is found, so it holds for some seconds.
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Condition } from '../search/comparison.ts'
 import type { Filter } from '../search/filter.ts'
@@ -52,6 +52,28 @@ async function countRows(db: Kysely<Database>, sources: Sql[]): Promise<number[]
     (source) =>
       sql`(select count(*)::integer from (select 1 from ${source} limit ${sql.lit(fewRows + 1)}) few)`,
   )
-  const { rows } = await sql<{ counts: number[] }>`select array[${sql.join(counts)}] as counts`.execute(db)
-  return rows[0]?.counts ?? []
+  const query = sql<{ counts: number[] }>`select array[${sql.join(counts)}] as counts`.compile(db)
+  const asked = JSON.stringify([query.sql, query.parameters])
+  const remembered = rememberedBy(db)
+  const last = remembered.get(asked)
+  if (last !== undefined && performance.now() < last.until) return last.counts
+  const { rows } = await db.executeQuery(query)
+  const found = rows[0]?.counts ?? []
+  if (remembered.size >= mostRemembered) remembered.clear()
+  remembered.set(asked, { counts: found, until: performance.now() + rememberedMs })
+  return found
+}
+
+type Remembered = Map<string, { counts: number[]; until: number }>
+
+const rememberedMs = 5_000
+const mostRemembered = 1_000
+const memories = new WeakMap<Kysely<Database>, Remembered>()
+
+function rememberedBy(db: Kysely<Database>): Remembered {
+  const known = memories.get(db)
+  if (known !== undefined) return known
+  const fresh: Remembered = new Map()
+  memories.set(db, fresh)
+  return fresh
 }

@@ -3,6 +3,7 @@ import { initial } from './0001-initial.ts'
 import { registry } from './0002-registry.ts'
 import { names } from './0003-names.ts'
 import { webhooks } from './0004-webhooks.ts'
+import { indexes } from './0005-indexes.ts'
 
 /** All migrations by name, applied in the order of their names. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '0002-registry': registry,
   '0003-names': names,
   '0004-webhooks': webhooks,
+  '0005-indexes': indexes,
 }
