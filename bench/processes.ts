@@ -15,8 +15,8 @@ const stopMs = 15_000
 const msPerTick = 10
 
 /**
- * Starts `greenroom <command>` as `npm start` and the image do, with nothing of our environment but `env`. It ends when we
- * die. Resolves when its log says that it runs.
+ * Starts `greenroom <command>` as the image does, from what `npm run build` made, with nothing of our environment but
+ * `env`. It ends when we die. Resolves when its log says that it runs.
  */
 export function startGreenroom(
   command: 'serve' | 'work',
@@ -28,7 +28,7 @@ export function startGreenroom(
     ...(command === 'serve' ? ['--max-semi-space-size=8'] : []),
     '--import',
     leash,
-    join(root, 'src/cli/main.ts'),
+    join(root, 'dist/cli/main.js'),
     command,
   ]
   const environment = { ...inherited(), ...env, GREENROOM_LEASH: '3' }

@@ -1,9 +1,9 @@
 // The registry as MLflow's clients use it, beside a running MLflow server where there is one: the same calls, over the
 // same number of connections, to one and then to the other.
 import { randomUUID } from 'node:crypto'
-import { Agent, request } from 'node:http'
 import type { Pool } from 'pg'
-import { inParallel, median, type Spread, spreadOf } from './statistics.ts'
+import { Pool as Connections } from 'undici'
+import { median, type Spread, spreadOf } from './statistics.ts'
 
 /** What is asked of a registry. */
 export const operations = ['getVersion', 'latestByStage', 'searchByTag', 'createVersion'] as const
@@ -12,95 +12,110 @@ export type Operation = (typeof operations)[number]
 /** How fast one operation was. */
 export type Pace = { perSecond: number; latency: Spread }
 
-/** A registry under load; `headers` say who calls. */
-type Registry = { url: string; headers: Record<string, string> }
+/** A registry that is measured; `headers` say who calls. */
+export type Registry = { url: string; headers: Record<string, string> }
+
+/** A registry under load, and what is asked about. */
+type Subject = {
+  name: string
+  connections: Connections
+  headers: Record<string, string>
+  model: string
+  versions: number
+}
 
 /** Figures of one registry with so many versions in the model that is asked about. */
 export type RegistryFigures = { name: string; versions: number; paces: Record<Operation, Pace> }
 
-/** How often each operation is timed, in how many rounds. */
-export type RegistrySize = { rounds: number; reads: number; creates: number; small: number; large: number }
+/** For how long each operation is timed in each round, and of how many versions. */
+export type RegistrySize = { rounds: number; roundMs: number; small: number; large: number }
 
-const connections = 16
+const width = 16
 const model = 'registry'
 const perTag = 10
 
 /**
  * Measures Greenroom with few and with many versions in one model, and MLflow with few where `mlflowUrl` names one;
- * each round goes through all of them in turn. `db` is Greenroom's database, into which the versions are put.
+ * each round goes through all of them in turn, after one that only warms them up. `db` is Greenroom's database, into
+ * which the versions are put.
  */
 export async function measureRegistry(
   greenroom: Registry & { db: Pool },
   mlflowUrl: string | null,
   size: RegistrySize,
 ): Promise<RegistryFigures[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const run = `${model}-${randomUUID().slice(0, 8)}`
   const [small, large] = [`${run}-small`, `${run}-large`]
-  const subjects = [
-    { ...greenroom, name: 'Greenroom', model: small, versions: size.small },
-    { ...greenroom, name: 'Greenroom', model: large, versions: size.large },
-    ...(mlflowUrl === null
-      ? []
-      : [{ url: mlflowUrl, headers: {}, name: 'MLflow', model: small, versions: size.small }]),
+  const { headers } = greenroom
+  const own = new Connections(greenroom.url, { connections: width })
+  const theirs = mlflowUrl === null ? null : new Connections(mlflowUrl, { connections: width })
+  const few = { model: small, versions: size.small }
+  const subjects: Subject[] = [
+    { name: 'Greenroom', connections: own, headers, ...few },
+    { name: 'Greenroom', connections: own, headers, model: large, versions: size.large },
   ]
   try {
     await fillDatabase(greenroom.db, small, size.small)
     await fillDatabase(greenroom.db, large, size.large)
-    if (mlflowUrl !== null) await fillByCalls(agent, { url: mlflowUrl, headers: {} }, small, size.small)
+    if (theirs !== null) {
+      const mlflow = { name: 'MLflow', connections: theirs, headers: {}, ...few }
+      subjects.push(mlflow)
+      await fillByCalls(mlflow)
+    }
+    for (const subject of subjects) await timeAll(subject, size.roundMs)
     const rounds: Record<Operation, Pace>[][] = subjects.map(() => [])
     for (let round = 0; round < size.rounds; round++)
       for (const [index, subject] of subjects.entries())
-        rounds[index]?.push(await timeAll(agent, subject, subject.model, subject.versions, size))
+        rounds[index]?.push(await timeAll(subject, size.roundMs))
     return subjects.map(({ name, versions }, index) => ({
       name,
       versions,
       paces: middleOf(rounds[index] ?? []),
     }))
   } finally {
-    agent.destroy()
+    await Promise.all([own.close(), theirs?.close()])
   }
 }
 
-async function timeAll(
-  agent: Agent,
-  registry: Registry,
-  name: string,
-  versions: number,
-  size: RegistrySize,
-): Promise<Record<Operation, Pace>> {
+async function timeAll(subject: Subject, forMs: number): Promise<Record<Operation, Pace>> {
+  const { model: name, versions } = subject
   const query = (path: string, of: Record<string, string>) => `${path}?${new URLSearchParams(of)}`
   const any = () => 1 + Math.floor(Math.random() * versions)
   const tag = () => `tags.batch = '${Math.floor(Math.random() * (versions / perTag))}' and name = '${name}'`
-  const get = (path: () => string) => () => call(agent, registry, 'GET', path())
+  const get = (path: () => string) => () => call(subject, 'GET', path())
   return {
     getVersion: await time(
-      size.reads,
+      forMs,
       get(() => query('model-versions/get', { name, version: `${any()}` })),
     ),
     latestByStage: await time(
-      size.reads,
+      forMs,
       get(() => query('registered-models/get-latest-versions', { name, stages: 'Staging' })),
     ),
     searchByTag: await time(
-      size.reads,
+      forMs,
       get(() => query('model-versions/search', { filter: tag(), max_results: '100' })),
     ),
-    createVersion: await time(size.creates, () =>
-      call(agent, registry, 'POST', 'model-versions/create', { name, source: `s3://models/${name}` }),
+    createVersion: await time(forMs, () =>
+      call(subject, 'POST', 'model-versions/create', { name, source: `s3://models/${name}` }),
     ),
   }
 }
 
-async function time(count: number, once: () => Promise<void>): Promise<Pace> {
+async function time(forMs: number, once: () => Promise<void>): Promise<Pace> {
   const latencies: number[] = []
   const started = performance.now()
-  await inParallel(Array.from({ length: count }), connections, async () => {
-    const sent = performance.now()
-    await once()
-    latencies.push(performance.now() - sent)
-  })
-  return { perSecond: (count * 1_000) / (performance.now() - started), latency: spreadOf(latencies) }
+  const goOn = async () => {
+    for (let sent = started; sent < started + forMs; sent = performance.now()) {
+      await once()
+      latencies.push(performance.now() - sent)
+    }
+  }
+  await Promise.all(Array.from({ length: width }, goOn))
+  return {
+    perSecond: (latencies.length * 1_000) / (performance.now() - started),
+    latency: spreadOf(latencies),
+  }
 }
 
 function middleOf(rounds: Record<Operation, Pace>[]): Record<Operation, Pace> {
@@ -142,11 +157,14 @@ async function fillDatabase(db: Pool, name: string, versions: number): Promise<v
      select $1, n, 'batch', ((n - 1) / $3::int)::text from generate_series(1, $2::int) n`,
     [id, versions, perTag],
   )
-  await db.query('analyze')
+  // As it would be after some minutes at rest, so that PostgreSQL does not do this while it is timed.
+  await db.query('vacuum analyze')
+  await db.query('checkpoint')
 }
 
-async function fillByCalls(agent: Agent, registry: Registry, name: string, versions: number): Promise<void> {
-  const post = (path: string, body: Record<string, unknown>) => call(agent, registry, 'POST', path, body)
+async function fillByCalls(subject: Subject): Promise<void> {
+  const { model: name, versions } = subject
+  const post = (path: string, body: Record<string, unknown>) => call(subject, 'POST', path, body)
   await post('registered-models/create', { name })
   for (let index = 0; index < versions; index++) {
     const tags = [{ key: 'batch', value: `${Math.floor(index / perTag)}` }]
@@ -156,33 +174,18 @@ async function fillByCalls(agent: Agent, registry: Registry, name: string, versi
   }
 }
 
-function call(
-  agent: Agent,
-  { url, headers }: Registry,
+async function call(
+  { connections, headers }: Subject,
   method: 'GET' | 'POST',
   path: string,
   body?: Record<string, unknown>,
 ): Promise<void> {
-  const text = body && JSON.stringify(body)
-  const about =
-    text === undefined
-      ? {}
-      : { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(text)}` }
-  return new Promise((resolve, reject) => {
-    const options = { method, agent, headers: { ...headers, ...about } }
-    const sent = request(`${url}/api/2.0/mlflow/${path}`, options, (response) => {
-      let answer = ''
-      response.setEncoding('utf8')
-      response.on('data', (part: string) => {
-        answer += part
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve()
-        else reject(new Error(`${path} was answered with ${response.statusCode}: ${answer}`))
-      })
-    })
-    sent.on('error', reject)
-    sent.end(text)
+  const answer = await connections.request({
+    method,
+    path: `/api/2.0/mlflow/${path}`,
+    headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+    body: body === undefined ? null : JSON.stringify(body),
   })
+  const text = await answer.body.text()
+  if (answer.statusCode !== 200) throw new Error(`${path} was answered with ${answer.statusCode}: ${text}`)
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
-import { Agent, request } from 'node:http'
+import { Pool } from 'undici'
 
 /** A registration with its headers, signed and ready to be sent. */
 export type Delivery = { body: string; headers: Record<string, string> }
@@ -12,18 +12,25 @@ export type Sender = {
   sign(model: string): Delivery
   /** Sends it; the version that came of it. Rejects when the answer is not 200. */
   send(url: string, delivery: Delivery): Promise<{ version: number }>
-  close(): void
+  close(): Promise<void>
 }
 
 /** Opens a sender with a secret of its own. */
 export function openSender(connections: number): Sender {
   const key = randomBytes(32)
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const pools = new Map<string, Pool>()
+  const poolOf = (url: string) => {
+    const pool = pools.get(url) ?? new Pool(url, { connections })
+    pools.set(url, pool)
+    return pool
+  }
   return {
     secret: `whsec_${key.toString('base64')}`,
     sign: (model) => sign(key, model),
-    send: (url, delivery) => send(agent, url, delivery),
-    close: () => agent.destroy(),
+    send: (url, delivery) => send(poolOf(url), delivery),
+    close: async () => {
+      await Promise.all([...pools.values()].map((pool) => pool.close()))
+    },
   }
 }
 
@@ -39,7 +46,6 @@ function sign(key: Buffer, model: string): Delivery {
   const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')
   const headers = {
     'content-type': 'application/json',
-    'content-length': `${Buffer.byteLength(body)}`,
     'webhook-id': id,
     'webhook-timestamp': timestamp,
     'webhook-signature': `v1,${signature}`,
@@ -47,21 +53,11 @@ function sign(key: Buffer, model: string): Delivery {
   return { body, headers }
 }
 
-function send(agent: Agent, url: string, { body, headers }: Delivery): Promise<{ version: number }> {
-  return new Promise((resolve, reject) => {
-    const sent = request(`${url}/webhooks/registrations`, { method: 'POST', agent, headers }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (part: string) => {
-        text += part
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(JSON.parse(text) as { version: number })
-        else reject(new Error(`a registration was answered with ${response.statusCode}: ${text}`))
-      })
-    })
-    sent.on('error', reject)
-    sent.end(body)
-  })
+async function send(pool: Pool, { body, headers }: Delivery): Promise<{ version: number }> {
+  const path = '/webhooks/registrations'
+  const answer = await pool.request({ method: 'POST', path, headers, body })
+  const text = await answer.body.text()
+  if (answer.statusCode !== 200)
+    throw new Error(`a registration was answered with ${answer.statusCode}: ${text}`)
+  return JSON.parse(text) as { version: number }
 }

@@ -4,6 +4,7 @@ import { NotFoundError } from '../errors.ts'
 import type { Stage } from '../machines/model-version.ts'
 import type { Database } from './database.ts'
 import { prepared } from './prepared.ts'
+import { onSharedConnection } from './transaction.ts'
 import type { VersionRef } from './versions.ts'
 
 export type Tag = { key: string; value: string }
@@ -102,7 +103,9 @@ export async function loadModelRecord(db: Kysely<Database>, name: string): Promi
 
 /** Loads a version. Throws NotFoundError with MLflow's words. */
 export async function loadVersionRecordOf(db: Kysely<Database>, ref: VersionRef): Promise<RegistryVersion> {
-  const { rows } = await selectVersion(db, { name: ref.name, version: ref.version })
+  const { rows } = await onSharedConnection(db, (on) =>
+    selectVersion(on, { name: ref.name, version: ref.version }),
+  )
   const [row] = rows
   if (row === undefined)
     throw new NotFoundError(`Model Version (name=${ref.name}, version=${ref.version}) not found`)
@@ -124,7 +127,7 @@ export async function listLatestVersions(
   name: string,
   stages: readonly Stage[],
 ): Promise<RegistryVersion[]> {
-  const { rows } = await selectLatest(db, { name })
+  const { rows } = await onSharedConnection(db, (on) => selectLatest(on, { name }))
   const [row] = rows
   if (row === undefined) throw noModel(name)
   // Chosen here, for a statement that is told the stages is planned anew each time, which takes longer than running it.

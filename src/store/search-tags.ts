@@ -17,8 +17,15 @@ export type Tags = { table: Sql; ofRow: Sql; ofAnyRow: Sql }
 /** Rows that it is cheaper to look up one by one than to come across in the order of the search. */
 const fewRows = 1_000
 
+/** Conditions on rows, and how many rows they can apply to at most, where that is known. */
+export type TagConditions = { conditions: Sql[]; most: number | null }
+
 /** What a filter asks of tags: the row with each key that it mentions must exist and meet all that is asked of it. */
-export async function tagConditions(db: Kysely<Database>, filter: Filter, tags: Tags): Promise<Sql[]> {
+export async function tagConditions(
+  db: Kysely<Database>,
+  filter: Filter,
+  tags: Tags,
+): Promise<TagConditions> {
   const onTags = filter.conditions.filter((condition) => condition.kind === 'tag')
   const keys = [...Map.groupBy(onTags, ({ key }) => key)].map(([key, asked]) => ({
     indexed: sql.join([sql`t.key = ${key}`, ...asked.flatMap(indexedPart)], sql` and `),
@@ -27,19 +34,20 @@ export async function tagConditions(db: Kysely<Database>, filter: Filter, tags: 
       sql` and `,
     ),
   }))
-  if (keys.length === 0) return []
+  if (keys.length === 0) return { conditions: [], most: null }
   const counts = await countRows(
     db,
     keys.map(({ indexed }) => sql`${tags.table} where ${tags.ofAnyRow} and ${indexed}`),
   )
   const fewest = Math.min(...counts)
   const leading = fewest <= fewRows ? counts.indexOf(fewest) : -1
-  return keys.map(({ indexed, meetsAll }, index) => {
+  const conditions = keys.map(({ indexed, meetsAll }, index) => {
     // The offset, which changes no result, has a condition looked at row by row where it would be joined.
     const fence = index === leading ? sql`` : sql`offset 0`
     return sql`exists (
       select 1 from ${tags.table} where ${tags.ofRow} and ${indexed} and ${meetsAll} ${fence})`
   })
+  return { conditions, most: leading === -1 ? null : fewest }
 }
 
 // A value can be too long for an index, which has its beginning only: see `0002-registry.ts`.

@@ -14,7 +14,8 @@ import {
 } from './registry-records.ts'
 import { attributeConditions } from './search-conditions.ts'
 import { comesAfter, orderBy, positionIn, type SortColumns } from './search-order.ts'
-import { tagConditions } from './search-tags.ts'
+import { type TagConditions, tagConditions } from './search-tags.ts'
+import { onSharedConnection } from './transaction.ts'
 
 type Sql = RawBuilder<unknown>
 
@@ -26,13 +27,12 @@ export async function searchModels(db: Kysely<Database>, search: Search): Promis
   const { filter } = search
   const table = sql`registered_model_tag t`
   const ofRow = sql`t.model_id = m.id`
+  const onTags = await tagConditions(db, filter, { table, ofRow, ofAnyRow: sql`true` })
   const page = await readPage<ModelRow>(db, search, sortColumnsOf(sql`m`), {
     columns: modelColumns,
     from: sql`registered_model m`,
-    conditions: [
-      ...attributeConditions(filter, sql`${table} where ${ofRow}`),
-      ...(await tagConditions(db, filter, { table, ofRow, ofAnyRow: sql`true` })),
-    ],
+    conditions: [...attributeConditions(filter, sql`${table} where ${ofRow}`), ...onTags.conditions],
+    most: onTags.most,
   })
   return { ...page, rows: page.rows.map(asModel) }
 }
@@ -44,6 +44,7 @@ export async function searchVersions(db: Kysely<Database>, search: Search): Prom
   const { from, isRow, ofAnyRow } = name === null ? anyModel : oneModel(name)
   const table = sql`model_version_tag t`
   const ofRow = sql`t.model_id = v.model_id and t.version = v.version`
+  const onTags = await tagConditions(db, filter, { table, ofRow, ofAnyRow })
   return readPage<RegistryVersion>(db, search, sortColumnsOf(sql`v`), {
     columns: versionColumns,
     from,
@@ -51,8 +52,9 @@ export async function searchVersions(db: Kysely<Database>, search: Search): Prom
       isRow,
       // As in MLflow, one version that is a prompt makes prompts of all that have its name.
       ...attributeConditions(filter, sql`${table} where t.model_id = v.model_id`),
-      ...(await tagConditions(db, filter, { table, ofRow, ofAnyRow })),
+      ...onTags.conditions,
     ],
+    most: onTags.most,
   })
 }
 
@@ -84,21 +86,26 @@ function sortColumnsOf(row: Sql): SortColumns {
   }
 }
 
-type Parts = { columns: Sql; from: Sql; conditions: Sql[] }
+type Parts = Pick<TagConditions, 'conditions' | 'most'> & { columns: Sql; from: Sql }
+
+// So many rows are read in a moment, which others can wait for.
+const momentRows = 100
 
 async function readPage<Row extends object>(
   db: Kysely<Database>,
   search: Search,
   sortColumns: SortColumns,
-  { columns, from, conditions }: Parts,
+  { columns, from, conditions, most }: Parts,
 ): Promise<Page<Row>> {
   const { order, limit, after } = search
   const where = [sql`true`, ...conditions, ...(after === null ? [] : [comesAfter(after, order, sortColumns)])]
   // One row more than the page has tells whether there is another page.
-  const { rows } = await sql<Row & { position?: Position }>`
+  const select = sql<Row & { position?: Position }>`
     select ${columns}, ${positionIn(order, sortColumns)} as position
     from ${from} where ${sql.join(where, sql` and `)}
-    order by ${orderBy(order, sortColumns)} limit ${limit + 1}`.execute(db)
+    order by ${orderBy(order, sortColumns)} limit ${limit + 1}`
+  const isShort = most !== null && most <= momentRows
+  const { rows } = await (isShort ? onSharedConnection(db, (on) => select.execute(on)) : select.execute(db))
   const page = rows.slice(0, limit)
   const position = rows.length > limit ? page.at(-1)?.position : undefined
   for (const row of page) delete row.position

@@ -3,6 +3,7 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { type Database, json } from './database.ts'
 import { prepared } from './prepared.ts'
 import type { TokenTable } from './schema.ts'
+import { onSharedConnection } from './transaction.ts'
 
 export type TokenRow = Selectable<TokenTable>
 
@@ -37,7 +38,7 @@ export async function insertToken(db: Kysely<Database>, token: NewToken): Promis
 
 /** Finds a token by its public id, whether it is still good or not. */
 export async function findToken(db: Kysely<Database>, id: string): Promise<TokenRow | undefined> {
-  const { rows } = await selectToken(db, { id })
+  const { rows } = await onSharedConnection(db, (on) => selectToken(on, { id }))
   return rows[0]
 }
 

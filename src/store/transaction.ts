@@ -91,3 +91,41 @@ function lend<T>(
     }
   })
 }
+
+type Lease = { db: Promise<Kysely<Database>>; readers: number; giveBack: () => void }
+
+/**
+ * Has reads that take a moment share one connection while there are any: those asked for at once cost one message to
+ * the database instead of one each. A read that may take long would hold up the others.
+ */
+export async function onSharedConnection<T>(
+  db: Kysely<Database>,
+  read: (db: Kysely<Database>) => Promise<T>,
+): Promise<T> {
+  const lease = leases.get(db) ?? openLease(db)
+  lease.readers += 1
+  try {
+    return await read(await lease.db)
+  } finally {
+    lease.readers -= 1
+    if (lease.readers === 0) {
+      leases.delete(db)
+      lease.giveBack()
+    }
+  }
+}
+
+const leases = new WeakMap<Kysely<Database>, Lease>()
+
+function openLease(db: Kysely<Database>): Lease {
+  const opened = Promise.withResolvers<Kysely<Database>>()
+  const ended = Promise.withResolvers<void>()
+  const lent = onOneConnection(db, (on) => {
+    opened.resolve(on)
+    return ended.promise
+  })
+  lent.catch(opened.reject)
+  const lease = { db: opened.promise, readers: 0, giveBack: ended.resolve }
+  leases.set(db, lease)
+  return lease
+}

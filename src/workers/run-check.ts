@@ -4,7 +4,7 @@ import { LostLeaseError } from '../errors.ts'
 import { recordFinding } from '../lifecycle/findings.ts'
 import type { ClaimedCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
-import { onOneConnection } from '../store/transaction.ts'
+import { onSharedConnection } from '../store/transaction.ts'
 import { findCheck } from '../store/validations.ts'
 import { findTaggedVersion } from '../store/versions.ts'
 import type { CommandDeps } from './deps.ts'
@@ -17,7 +17,7 @@ export async function runCheckCommand(
   signal: AbortSignal,
 ): Promise<Ended> {
   const { validationId, position } = command.payload
-  const [check, candidate] = await onOneConnection(deps.db, (db) =>
+  const [check, candidate] = await onSharedConnection(deps.db, (db) =>
     Promise.all([findCheck(db, validationId, position), loadSubject(db, command.model, command.version)]),
   )
   if (check === undefined || candidate === null)

@@ -1,0 +1,176 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { inTransaction, leaveToCommit, onOneConnection } from '../../src/store/transaction.ts'
+import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+
+let database: TestDatabase
+let db: Kysely<Database>
+beforeEach(async () => {
+  database = await openTestDatabase()
+  db = openDatabase({ url: database.url, size: 1, name: 'test', onConnectionError: () => {} })
+})
+afterEach(async () => {
+  await db.destroy()
+  await database.close()
+})
+
+const add = (trx: Transaction<Database>, name: string) =>
+  trx
+    .insertInto('registered_model')
+    .values({ name, created_at: new Date(), updated_at: new Date() })
+    .execute()
+const names = async () => {
+  const rows = await database.db.selectFrom('registered_model').select('name').orderBy('name').execute()
+  return rows.map(({ name }) => name)
+}
+const one = (on: Kysely<Database>) => sql<{ one: number }>`select 1 as one`.execute(on)
+
+describe('a transaction', () => {
+  test('commits what was waited for and what was left to the commit, and gives its result', async () => {
+    const result = await inTransaction(db, async (trx) => {
+      await add(trx, 'a')
+      leaveToCommit(trx, add(trx, 'b'), add(trx, 'c'))
+      return 'done'
+    })
+    expect(result).toBe('done')
+    expect(await names()).toEqual(['a', 'b', 'c'])
+  })
+
+  test('is undone when its work fails, also what was left to the commit', async () => {
+    const undone = inTransaction(db, async (trx) => {
+      leaveToCommit(trx, add(trx, 'a'))
+      throw new RangeError('on second thought')
+    })
+    await expect(undone).rejects.toThrow(new RangeError('on second thought'))
+    expect(await names()).toEqual([])
+    expect((await one(db)).rows).toEqual([{ one: 1 }])
+  })
+
+  test('is undone when a statement fails that was left to the commit, and says which', async () => {
+    const undone = inTransaction(db, async (trx) => {
+      leaveToCommit(trx, add(trx, 'a'), add(trx, 'a'), add(trx, 'b'))
+    })
+    await expect(undone).rejects.toThrow(/registered_model_name/)
+    expect(await names()).toEqual([])
+    expect((await one(db)).rows).toEqual([{ one: 1 }])
+  })
+
+  test('that fails on account of what was left says why that failed', async () => {
+    const undone = inTransaction(db, async (trx) => {
+      leaveToCommit(trx, add(trx, 'a'), add(trx, 'a'))
+      await one(trx)
+    })
+    await expect(undone).rejects.toThrow(/registered_model_name/)
+  })
+
+  test('does not pass for committed when its work overlooks a statement that failed', async () => {
+    const undone = inTransaction(db, async (trx) => {
+      await add(trx, 'a')
+      await add(trx, 'a').catch(() => {})
+    })
+    await expect(undone).rejects.toThrow(/rolled back instead/)
+    expect(await names()).toEqual([])
+  })
+
+  test('takes nothing more once it has ended', async () => {
+    let late: Transaction<Database> | undefined
+    await inTransaction(db, async (trx) => {
+      late = trx
+    })
+    const trx = late as Transaction<Database>
+    await expect(one(trx)).rejects.toThrow(/given back/)
+    expect(() => leaveToCommit(trx, Promise.resolve())).toThrow(/under way/)
+  })
+
+  test('is not opened inside another one', async () => {
+    const nested = inTransaction(db, (trx) => inTransaction(trx, async () => {}))
+    await expect(nested).rejects.toThrow(/inside another/)
+  })
+
+  test('whose connection is lost fails, and the next one has another connection', async () => {
+    const lost = inTransaction(db, async (trx) => {
+      await add(trx, 'a')
+      leaveToCommit(trx, sql`select pg_terminate_backend(pg_backend_pid())`.execute(trx), add(trx, 'b'))
+    })
+    await expect(lost).rejects.toThrow(/terminat/)
+    await inTransaction(db, (trx) => add(trx, 'c'))
+    expect(await names()).toEqual(['c'])
+  })
+})
+
+describe('over a slow line', () => {
+  const delayMs = 50
+  let line: Awaited<ReturnType<typeof openSlowLine>>
+  let slow: Kysely<Database>
+  beforeEach(async () => {
+    line = await openSlowLine(new URL(database.url), delayMs)
+    slow = openDatabase({ url: line.url, size: 1, name: 'test', onConnectionError: () => {} })
+    await one(slow)
+  })
+  afterEach(async () => {
+    await slow.destroy()
+    await line.close()
+  })
+
+  /** How often it waited for an answer. */
+  async function roundTrips(work: () => Promise<unknown>): Promise<number> {
+    const started = performance.now()
+    await work()
+    return Math.floor((performance.now() - started) / delayMs)
+  }
+  const addThree = (trx: Transaction<Database>) => ['a', 'b', 'c'].map((name) => add(trx, name))
+
+  test('what is left to the commit goes out with it, and begin with the first statement', async () => {
+    const trips = await roundTrips(() =>
+      inTransaction(slow, async (trx) => {
+        await one(trx)
+        leaveToCommit(trx, ...addThree(trx))
+      }),
+    )
+    expect(trips).toBeLessThanOrEqual(3)
+    expect(await names()).toEqual(['a', 'b', 'c'])
+  })
+
+  test('where statements wait for each other it takes a round trip for each', async () => {
+    const trips = await roundTrips(() =>
+      slow.transaction().execute(async (trx) => {
+        await one(trx)
+        await Promise.all(addThree(trx))
+      }),
+    )
+    expect(trips).toBeGreaterThanOrEqual(6)
+  })
+
+  test('what is read on one connection is asked for in one go', async () => {
+    const trips = await roundTrips(() =>
+      onOneConnection(slow, (on) => Promise.all([one(on), one(on), one(on)])),
+    )
+    expect(trips).toBeLessThanOrEqual(2)
+  })
+})
+
+/** A line to a server on which whatever it answers comes late. */
+async function openSlowLine(to: URL, delayMs: number) {
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(Number(to.port), to.hostname)
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}))
+    near.pipe(far)
+    far.on('data', (bytes) => setTimeout(() => near.write(bytes), delayMs))
+    far.on('end', () => setTimeout(() => near.end(), delayMs))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(to)
+  url.port = `${(server.address() as AddressInfo).port}`
+  return {
+    url: url.href,
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
