@@ -1,5 +1,5 @@
-// Transactions and connections whose statements do not wait for each other. Kysely's own let one statement at a time
-// through; what these are asked for at once is sent at once, in that order, and mostly in one write.
+// Connections whose statements do not wait for each other. Kysely's own transactions let one statement at a time
+// through; what is asked for at once here is sent at once, in that order, and mostly in one message.
 import {
   AbortedTransactionError,
   CompiledQuery,
@@ -56,15 +56,49 @@ export function leaveToCommit(trx: Transaction<Database>, ...statements: Promise
   }
 }
 
-/** Runs `work` with a connection of its own, to read several things in one go. */
-export function onOneConnection<T>(
+const leftOf = new WeakMap<Transaction<Database>, Promise<unknown>[]>()
+
+type Lease = { db: Promise<Kysely<Database>>; readers: number; giveBack: () => void }
+
+/**
+ * Has reads that take a moment share one connection while there are any: those asked for at once cost one message to
+ * the database instead of one each. A read that may take long would hold up the others.
+ */
+export async function onSharedConnection<T>(
   db: Kysely<Database>,
-  work: (db: Kysely<Database>) => Promise<T>,
+  read: (db: Kysely<Database>) => Promise<T>,
 ): Promise<T> {
-  return lend(db, (_, executor) => work(new Kysely<Database>({ ...neverUsed, executor })))
+  const lease = leases.get(db) ?? openLease(db)
+  const lendNoMore = () => leases.get(db) === lease && leases.delete(db)
+  lease.readers += 1
+  try {
+    return await read(await lease.db)
+  } catch (error) {
+    lendNoMore() // its connection may be lost
+    throw error
+  } finally {
+    lease.readers -= 1
+    if (lease.readers === 0) {
+      lendNoMore()
+      lease.giveBack()
+    }
+  }
 }
 
-const leftOf = new WeakMap<Transaction<Database>, Promise<unknown>[]>()
+const leases = new WeakMap<Kysely<Database>, Lease>()
+
+function openLease(db: Kysely<Database>): Lease {
+  const opened = Promise.withResolvers<Kysely<Database>>()
+  const ended = Promise.withResolvers<void>()
+  const lent = lend(db, (_, executor) => {
+    opened.resolve(new Kysely<Database>({ ...neverUsed, executor }))
+    return ended.promise
+  })
+  lent.catch(opened.reject)
+  const lease = { db: opened.promise, readers: 0, giveBack: ended.resolve }
+  leases.set(db, lease)
+  return lease
+}
 
 // What is bound to a connection opens none, so that only the types ask for these.
 const dialect = new PostgresDialect({ pool: () => Promise.reject(new Error('there is no pool here')) })
@@ -90,42 +124,4 @@ function lend<T>(
       isOurs = false
     }
   })
-}
-
-type Lease = { db: Promise<Kysely<Database>>; readers: number; giveBack: () => void }
-
-/**
- * Has reads that take a moment share one connection while there are any: those asked for at once cost one message to
- * the database instead of one each. A read that may take long would hold up the others.
- */
-export async function onSharedConnection<T>(
-  db: Kysely<Database>,
-  read: (db: Kysely<Database>) => Promise<T>,
-): Promise<T> {
-  const lease = leases.get(db) ?? openLease(db)
-  lease.readers += 1
-  try {
-    return await read(await lease.db)
-  } finally {
-    lease.readers -= 1
-    if (lease.readers === 0) {
-      leases.delete(db)
-      lease.giveBack()
-    }
-  }
-}
-
-const leases = new WeakMap<Kysely<Database>, Lease>()
-
-function openLease(db: Kysely<Database>): Lease {
-  const opened = Promise.withResolvers<Kysely<Database>>()
-  const ended = Promise.withResolvers<void>()
-  const lent = onOneConnection(db, (on) => {
-    opened.resolve(on)
-    return ended.promise
-  })
-  lent.catch(opened.reject)
-  const lease = { db: opened.promise, readers: 0, giveBack: ended.resolve }
-  leases.set(db, lease)
-  return lease
 }

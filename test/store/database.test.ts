@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { forgetEnded, listOverdueQueued, reclaimAbandoned } from '../../src/store/abandoned-commands.ts'
 import { cancelDeadline, takeDue } from '../../src/store/commands.ts'
 import { isUnavailable, openDatabase } from '../../src/store/database.ts'
+import { inTransaction } from '../../src/store/transaction.ts'
 import { listIncumbents } from '../../src/store/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 import { until } from '../helpers/until.ts'
@@ -76,7 +77,7 @@ test('a connection that is lost inside a transaction is reported and worth tryin
   const broken: Error[] = []
   const options = { url: database.url, size: 1, name: 'to be lost' }
   const db = openDatabase({ ...options, onConnectionError: (error) => broken.push(error) })
-  const lost = db.transaction().execute((trx) => sql`select pg_sleep(10)`.execute(trx))
+  const lost = inTransaction(db, (trx) => sql`select pg_sleep(10)`.execute(trx))
   const reason = lost.catch((error: unknown) => error)
   await until(async () => {
     const { rows } = await sql<{ ended: boolean }>`

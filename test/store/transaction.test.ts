@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.ts'
-import { inTransaction, leaveToCommit, onOneConnection } from '../../src/store/transaction.ts'
-import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+import { inTransaction, leaveToCommit, onSharedConnection } from '../../src/store/transaction.ts'
+import { openAwayDatabase, openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 
 let database: TestDatabase
 let db: Kysely<Database>
@@ -144,11 +144,49 @@ describe('over a slow line', () => {
     expect(trips).toBeGreaterThanOrEqual(6)
   })
 
-  test('what is read on one connection is asked for in one go', async () => {
+  test('what is read on a shared connection is asked for in one go', async () => {
     const trips = await roundTrips(() =>
-      onOneConnection(slow, (on) => Promise.all([one(on), one(on), one(on)])),
+      Promise.all([1, 2, 3, 4, 5].map(() => onSharedConnection(slow, one))),
     )
     expect(trips).toBeLessThanOrEqual(2)
+  })
+
+  test('what is read on connections of its own waits for one', async () => {
+    const trips = await roundTrips(() => Promise.all([1, 2, 3, 4, 5].map(() => one(slow))))
+    expect(trips).toBeGreaterThanOrEqual(5)
+  })
+})
+
+describe('a shared connection', () => {
+  test('is given back when nobody reads any more, and lent anew', async () => {
+    for (let time = 0; time < 2; time++) {
+      const reads = await Promise.all([1, 2, 3].map(() => onSharedConnection(db, one)))
+      expect(reads.flatMap(({ rows }) => rows)).toEqual([{ one: 1 }, { one: 1 }, { one: 1 }])
+      // The pool has one connection.
+      await inTransaction(db, one)
+    }
+  })
+
+  test('a read that fails is told to its reader only', async () => {
+    const broken = onSharedConnection(db, (on) => sql`select 1 / 0`.execute(on))
+    const whole = onSharedConnection(db, one)
+    await expect(broken).rejects.toThrow(/division by zero/)
+    expect((await whole).rows).toEqual([{ one: 1 }])
+  })
+
+  test('that is lost fails its readers, and the next has another', async () => {
+    const kill = sql`select pg_terminate_backend(pg_backend_pid()), pg_sleep(5)`
+    const lost = [onSharedConnection(db, (on) => kill.execute(on)), onSharedConnection(db, one)]
+    const ends = await Promise.allSettled(lost)
+    expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect((await onSharedConnection(db, one)).rows).toEqual([{ one: 1 }])
+  })
+
+  test('to a database that is away cannot be had, at the first and at the second try', async () => {
+    const away = openAwayDatabase()
+    for (let time = 0; time < 2; time++)
+      await expect(onSharedConnection(away, one)).rejects.toThrow(/ECONNREFUSED/)
+    await away.destroy()
   })
 })
 
