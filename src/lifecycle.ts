@@ -5,7 +5,6 @@
 //   A2. State, history row and commands commit together, or none does (V2).
 //   A3. No network and no artifact is touched inside the transaction: the world learns from commands.
 //   A4. Whatever a promotion archives is archived in the promotion's transaction (V1).
-
 import type { Kysely, Transaction } from 'kysely'
 import type { LifecycleDeps } from './lifecycle/deps.ts'
 import { applyEffects, type FollowUp } from './lifecycle/effects.ts'

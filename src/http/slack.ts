@@ -6,7 +6,6 @@
 //       which tells whose workspace it is (L16).
 //   K3. What was not taken is told to the clicker alone, by a command that survives us, and once per click (V6).
 //   K4. Only people of the app's own workspace decide; when that cannot be told, nobody does (R30, R34).
-
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Kysely } from 'kysely'

@@ -1,6 +1,5 @@
 // What people say of models and versions: descriptions and tags. None of it is a place in the lifecycle, so none of
 // it stands in the history.
-
 import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../store/database.ts'
 import { saveModelDescription, saveVersionDescription } from '../store/descriptions.ts'

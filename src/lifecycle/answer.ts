@@ -4,7 +4,6 @@
 //   D1. The first final outcome of a request wins; later answers change nothing (V4, V6).
 //   D2. A promotion happens only while everything that was pinned still holds (V8).
 //   D3. The decision, the request's state and the version's move commit together (V2, V3).
-
 import type { Kysely, Transaction } from 'kysely'
 import { InvalidInputError } from '../errors.ts'
 import { advanceIn } from '../lifecycle.ts'

@@ -1,5 +1,4 @@
 // Models and versions as MLflow makes them: a model by itself, and a version only of a model that is there.
-
 import type { Kysely } from 'kysely'
 import { type RegisterOutcome, type Registration, registerIn } from '../lifecycle.ts'
 import type { Database } from '../store/database.ts'

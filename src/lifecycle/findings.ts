@@ -1,6 +1,5 @@
 // How checks' findings become a verdict on a version. Each check is a job of its own; SQL is the join:
 // the last finding to arrive closes the validation and advances the lifecycle in its own transaction.
-
 import type { Kysely, Transaction } from 'kysely'
 import { advanceIn } from '../lifecycle.ts'
 import type { ModelVersionEvent } from '../machines/model-version.ts'

@@ -5,7 +5,6 @@
 //   T2. Behind a gate nobody is moved past a check or past the people who decide, whatever their role (V3, V5): a wish
 //       for Production is a request for approval or an approver's answer to one, and nothing leads back to None.
 //   T3. What a move archives is archived in the move's own transaction (V1).
-
 import type { Kysely, Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import { advance, advanceIn } from '../lifecycle.ts'

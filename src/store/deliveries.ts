@@ -1,70 +1,62 @@
-import type { Transaction } from 'kysely'
-import type { Database } from './database.ts'
+import type { Kysely, Transaction } from 'kysely'
+import { type Database, violates } from './database.ts'
 import { prepared } from './prepared.ts'
 
-/** Names one inbound delivery: where it came from and the id its sender gave it. */
-export type DeliveryKey = { source: string; id: string }
+/** An inbound delivery: where it came from, the id its sender gave it, and a hash of its bytes. */
+export type InboundDelivery = { source: string; id: string; bodyHash: string }
 
-/** Whether this transaction is the first to hold a delivery, or finds what an earlier one made of it. */
-export type Claim =
-  | { kind: 'claimed' }
-  /** The same bytes had arrived before; what they registered, or null when they registered nothing. */
+/** What a delivery that came before has led to. */
+export type Earlier =
+  /** The same bytes; what they registered, or null when they registered nothing. */
   | { kind: 'replay'; registered: { name: string; version: number } | null }
-  /** The id had been used for other bytes. */
+  /** Other bytes. */
   | { kind: 'reused' }
 
 /**
- * Claims a delivery by its id. A copy that arrives at the same time waits here until the first one's
- * transaction ends, and then sees its outcome, or takes its place when it was undone (V7).
+ * Notes that a delivery came and what it registered. A copy that arrives at the same time waits here until the first
+ * one's transaction ends, and then fails with {@link cameBefore}, or takes its place when it was undone (V7).
  */
-export async function claimDelivery(
+export async function insertDelivery(
   trx: Transaction<Database>,
-  key: DeliveryKey,
-  bodyHash: string,
+  { source, id, bodyHash }: InboundDelivery,
+  registered: { name: string; version: number } | null,
   now: Date,
-): Promise<Claim> {
-  const inserted = await insertDelivery(trx, { ...key, bodyHash, now })
-  if (inserted.numAffectedRows === 1n) return { kind: 'claimed' }
-  const first = await trx
+): Promise<void> {
+  const { name, version } = registered ?? { name: null, version: null }
+  await insertRow(trx, { source, id, bodyHash, name, version, now })
+}
+
+/** Tells whether an error means that the delivery's id had come before. *Pure.* */
+export function cameBefore(error: unknown): boolean {
+  return violates(error, 'delivery_pkey')
+}
+
+/** What came before under a delivery's id; undefined when nothing did. */
+export async function findEarlier(
+  db: Kysely<Database>,
+  { source, id, bodyHash }: InboundDelivery,
+): Promise<Earlier | undefined> {
+  const first = await db
     .selectFrom('delivery')
     .selectAll()
-    .where('source', '=', key.source)
-    .where('id', '=', key.id)
-    .executeTakeFirstOrThrow()
+    .where('source', '=', source)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (first === undefined) return undefined
   if (first.body_hash !== bodyHash) return { kind: 'reused' }
-  const registered =
-    first.model === null || first.version === null ? null : { name: first.model, version: first.version }
-  return { kind: 'replay', registered }
+  const { model: name, version } = first
+  return { kind: 'replay', registered: name === null || version === null ? null : { name, version } }
 }
 
-/** Notes on a claimed delivery what it registered. */
-export async function noteRegistered(
-  trx: Transaction<Database>,
-  key: DeliveryKey,
-  registered: { name: string; version: number },
-): Promise<void> {
-  const { name, version } = registered
-  await updateDelivery(trx, { ...key, name, version })
-}
+type NewRow = InboundDelivery & { name: string | null; version: number | null; now: Date }
 
-/** Lets go of a claimed delivery that had no effect, so that its id may be used again. */
-export async function releaseDelivery(trx: Transaction<Database>, key: DeliveryKey): Promise<void> {
-  await trx.deleteFrom('delivery').where('source', '=', key.source).where('id', '=', key.id).execute()
-}
-
-const insertDelivery = prepared(
-  (db, { source, id, bodyHash, now }: DeliveryKey & { bodyHash: string; now: Date }) =>
-    db
-      .insertInto('delivery')
-      .values({ source, id, body_hash: bodyHash, received_at: now })
-      .onConflict((conflict) => conflict.columns(['source', 'id']).doNothing()),
-)
-
-const updateDelivery = prepared(
-  (db, { source, id, name, version }: DeliveryKey & { name: string; version: number }) =>
-    db
-      .updateTable('delivery')
-      .set({ model: name, version })
-      .where('source', '=', source)
-      .where('id', '=', id),
+const insertRow = prepared((db, row: NewRow) =>
+  db.insertInto('delivery').values({
+    source: row.source,
+    id: row.id,
+    body_hash: row.bodyHash,
+    model: row.name,
+    version: row.version,
+    received_at: row.now,
+  }),
 )

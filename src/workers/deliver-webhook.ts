@@ -7,7 +7,6 @@
 //   D4. One receiver that does not answer holds up no other: it is left alone for a while, and then tried by one
 //       delivery at a time until it answers again (L8).
 //   D5. Neither the secret nor what the receiver says leaves this file (V13, R14).
-
 import { buryCommand, type ClaimedCommand, finishCommand } from '../store/commands.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { type Delivery, endDelivery, findDelivery, noteAttempt } from '../store/webhook-deliveries.ts'

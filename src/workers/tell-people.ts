@@ -4,7 +4,6 @@
 //   T1. What was shown is compared with what holds now before the command ends; if it differs, the message is
 //       rewritten by a command of its own. So the last rewrite always shows the end, whatever overtook what.
 //   T2. Posting may happen more than once, never under two identities: all copies act as the same request (V12).
-
 import type { Transaction } from 'kysely'
 import { expireRequest } from '../lifecycle/expire.ts'
 import type { Delivery, MessageRef, RequestView } from '../notifiers/notifier.ts'

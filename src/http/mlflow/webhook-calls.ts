@@ -1,6 +1,5 @@
 // The management of webhooks as MLflow has it; routes only hand over what they were given. Where it differs on
 // purpose: an update without a status leaves the status as it is, and a test tells nothing of what a receiver said.
-
 import { InvalidInputError, NotFoundError } from '../../errors.ts'
 import { inTransaction } from '../../store/transaction.ts'
 import {
