@@ -118,25 +118,21 @@ async function startValidation(
   deps: LifecycleDeps,
 ): Promise<FollowUp[]> {
   const { rules, hash } = deps.policy.rulesFor(model.name)
-  const checks = rulesOf(rules, effect.suite).map((rule) => ({ commandId: deps.newId(), rule }))
   const id = effect.validationId
   const now = deps.now()
+  const checks = rulesOf(rules, effect.suite).map((rule, position) => ({
+    rule,
+    command: {
+      id: deps.newId(),
+      kind: 'runCheck',
+      payload: { validationId: id, position },
+      model: model.name,
+      version: version.version,
+      traceId: by.traceId,
+    } as const,
+  }))
   const about = { modelId: model.id, version: version.version, suite: effect.suite, policyHash: hash, now }
-  leaveToCommit(
-    trx,
-    openValidation(trx, { id, ...about }, checks),
-    appendCommands(
-      trx,
-      checks.map((check, position) => ({
-        id: check.commandId,
-        kind: 'runCheck',
-        payload: { validationId: id, position },
-        model: model.name,
-        version: version.version,
-        traceId: by.traceId,
-      })),
-    ),
-  )
+  leaveToCommit(trx, openValidation(trx, { id, ...about }, checks))
   if (checks.length > 0) return []
   leaveToCommit(trx, closeValidation(trx, id, 'passed', null, now))
   const event = {

@@ -4,16 +4,16 @@ import type { Kysely, Transaction } from 'kysely'
 import { advanceIn } from '../lifecycle.ts'
 import type { ModelVersionEvent } from '../machines/model-version.ts'
 import type { Finding } from '../policy/finding.ts'
-import { type Attempt, finishCommand } from '../store/commands.ts'
+import type { Attempt } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
 import { inTransaction, leaveToCommit } from '../store/transaction.ts'
 import {
-  type CheckResult,
+  type CheckAnswer,
   closeValidation,
-  listChecks,
   loadValidation,
+  type RunningValidation,
   saveFinding,
 } from '../store/validations.ts'
 import { findVersion, saveDigest, type VersionRow } from '../store/versions.ts'
@@ -41,33 +41,31 @@ export function recordFinding(
 ): Promise<void> {
   return inTransaction(db, async (trx) => {
     // Each reads what is true under the lock, for they are sent in this order.
-    const [model, , , checks, validation, version] = await Promise.all([
+    const [model, , validation, version] = await Promise.all([
       lockModel(trx, check.model),
-      finishCommand(trx, check),
       saveFinding(trx, check, finding, times),
-      listChecks(trx, check.validationId),
       loadValidation(trx, check.validationId),
       findVersion(trx, { name: check.model, version: check.version }),
     ])
     if (version === undefined) throw new Error(`version ${check.version} of "${check.model}" is gone`)
-    if (validation.status === 'running' && checks.every((other) => other.verdict !== null))
-      await conclude(trx, model, { version, validation, checks, traceId: check.traceId }, deps)
+    if (validation.status === 'running' && validation.checks.every((other) => other.verdict !== null))
+      await conclude(trx, model, { version, validation, traceId: check.traceId }, deps)
   })
 }
 
 type Run = {
   version: VersionRow
-  validation: Awaited<ReturnType<typeof loadValidation>>
-  checks: CheckResult[]
+  validation: RunningValidation
   traceId: string
 }
 
 async function conclude(
   trx: Transaction<Database>,
   model: LockedModel,
-  { version, validation, checks, traceId }: Run,
+  { version, validation, traceId }: Run,
   deps: LifecycleDeps,
 ): Promise<void> {
+  const { checks } = validation
   const { status, digest, reason } = endOf(checks, version.digest)
   // A run that did not pass may have read an artifact that was still being written.
   const isNewDigest = version.digest === null && digest !== null && status === 'passed'
@@ -85,10 +83,7 @@ type End = { status: 'passed' | 'failed' | 'errored'; digest: string | null; rea
  * What a validation's findings add up to. A model's own failure outweighs a check that could not be made;
  * `inconclusive` is not a pass. All checks must have seen one and the same artifact (V3, V8). *Pure.*
  */
-export function endOf(
-  checks: Pick<CheckResult, 'verdict' | 'summary' | 'digest' | 'rule'>[],
-  declared: string | null,
-): End {
+export function endOf(checks: CheckAnswer[], declared: string | null): End {
   const seen = [...new Set(checks.flatMap((check) => check.digest ?? []))]
   const [digest = declared] = seen
   if (seen.length > 1)
@@ -128,6 +123,6 @@ function eventOf(
   }
 }
 
-function summaryOf(check: CheckResult): Record<string, unknown> {
+function summaryOf(check: CheckAnswer): Record<string, unknown> {
   return { check: check.rule.kind, verdict: check.verdict, summary: check.summary }
 }

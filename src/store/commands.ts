@@ -5,7 +5,7 @@
 //   C2. Every dispatch raises `attempt`; only the attempt that claimed a command may write its end (V9).
 //   C3. Leases are reckoned by the database's clock alone.
 //   C4. A command that is due and held by nobody is dispatched again, without anybody's help (L2, L4).
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { type Kysely, type QueryCreator, type Selectable, sql, type Transaction } from 'kysely'
 import { LostLeaseError } from '../errors.ts'
 import { type Database, json } from './database.ts'
 import { prepared } from './prepared.ts'
@@ -74,8 +74,12 @@ export const wakeChannel = 'greenroom_command'
 
 /** Appends commands to the ledger (C1) and wakes the dispatcher when the transaction commits. */
 export async function appendCommands(trx: Transaction<Database>, commands: NewCommand[]): Promise<void> {
-  if (commands.length === 0) return
-  await trx
+  if (commands.length > 0) await insertCommands(trx, commands).execute()
+}
+
+/** {@link appendCommands} as a part of another statement; there must be some. */
+export function insertCommands(db: QueryCreator<Database>, commands: NewCommand[]) {
+  return db
     .insertInto('command')
     .values(
       commands.map((command) => ({
@@ -90,7 +94,6 @@ export async function appendCommands(trx: Transaction<Database>, commands: NewCo
       })),
     )
     .returning(sql`pg_notify(${wakeChannel}, '')`.as('woken'))
-    .execute()
 }
 
 /** What the dispatcher hands to a queue. */
@@ -155,15 +158,22 @@ export async function renewLease(db: Kysely<Database>, attempt: Attempt, leaseMs
 export async function finishCommand(trx: Transaction<Database>, attempt: Attempt): Promise<void> {
   const { id, attempt: number } = attempt
   const result = await finishRunning(trx, { id, attempt: number })
-  if (result.numAffectedRows !== 1n)
-    throw new LostLeaseError(`attempt ${number} of command ${id} was overtaken`)
+  if (result.numAffectedRows !== 1n) throw overtaken(attempt)
 }
 
-const finishRunning = prepared((db, { id, attempt }: Attempt) =>
-  whereAttempt(db.updateTable('command'), { id, attempt })
+const finishRunning = prepared((db, { id, attempt }: Attempt) => updateFinished(db, { id, attempt }))
+
+/** Why an attempt has no effect: another one, or a cancellation, was first. *Pure.* */
+export function overtaken({ id, attempt }: Attempt): LostLeaseError {
+  return new LostLeaseError(`attempt ${attempt} of command ${id} was overtaken`)
+}
+
+/** {@link finishCommand} as a part of another statement: updates no row when the attempt is no longer the one. */
+export function updateFinished(db: QueryCreator<Database>, attempt: Attempt) {
+  return whereAttempt(db.updateTable('command'), attempt)
     .where('status', '=', 'running')
-    .set({ status: 'done', lease_until: null, last_error: null, finished_at: sql`clock_timestamp()` }),
-)
+    .set({ status: 'done', lease_until: null, last_error: null, finished_at: sql<Date>`clock_timestamp()` })
+}
 
 /** Puts a running command back to be tried again after `delayMs`; false when the attempt was overtaken. */
 export async function retryCommand(

@@ -2,6 +2,7 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { Suite } from '../machines/model-version.ts'
 import type { Finding } from '../policy/finding.ts'
 import type { CheckRule } from '../policy/policy.ts'
+import { type Attempt, insertCommands, type NewCommand, overtaken, updateFinished } from './commands.ts'
 import { type Database, json } from './database.ts'
 import { prepared } from './prepared.ts'
 import type { CheckResultTable, ValidationTable } from './schema.ts'
@@ -10,7 +11,10 @@ import { selectIncumbent } from './versions.ts'
 export type Validation = Selectable<ValidationTable>
 export type CheckResult = Selectable<CheckResultTable>
 
-/** Opens a validation against the incumbent of now, with one unanswered row per check; `commandId` is the command that runs it. */
+/** A check that a validation asks for, and the command that makes it. */
+export type AskedCheck = { rule: CheckRule; command: NewCommand }
+
+/** Opens a validation against the incumbent of now, with a command and an unanswered row for each check. */
 export async function openValidation(
   trx: Transaction<Database>,
   validation: {
@@ -21,7 +25,7 @@ export async function openValidation(
     policyHash: string
     now: Date
   },
-  checks: { commandId: string; rule: CheckRule }[],
+  checks: AskedCheck[],
 ): Promise<void> {
   const row = {
     id: validation.id,
@@ -33,46 +37,57 @@ export async function openValidation(
     incumbent_version: selectIncumbent(trx, validation.modelId),
     opened_at: validation.now,
   } as const
-  const unanswered = checks.map((check, position) => ({
+  if (checks.length === 0) {
+    await trx.insertInto('validation').values(row).execute()
+    return
+  }
+  const unanswered = checks.map(({ rule, command }, position) => ({
     validation_id: validation.id,
     position,
-    rule: json(check.rule),
-    command_id: check.commandId,
+    rule: json(rule),
+    command_id: command.id,
   }))
-  if (unanswered.length === 0) await trx.insertInto('validation').values(row).execute()
-  else
-    await trx
-      .with('opened', (cte) => cte.insertInto('validation').values(row))
-      .insertInto('check_result')
-      .values(unanswered)
-      .execute()
+  const opened = trx
+    .with('opened', (cte) => cte.insertInto('validation').values(row))
+    .with('asked', (cte) => cte.insertInto('check_result').values(unanswered))
+  const commands = checks.map(({ command }) => command)
+  await insertCommands(opened, commands).execute()
 }
 
-/** Records a check's finding, once; the attempt that wrote it is kept (V9). */
+/**
+ * Records a check's finding, and ends the command that made it. Throws LostLeaseError, which undoes the transaction,
+ * when the attempt is no longer the one (C2).
+ */
 export async function saveFinding(
   trx: Transaction<Database>,
-  check: { validationId: string; position: number; attempt: number },
+  check: Attempt & { validationId: string; position: number },
   finding: Finding,
   times: { startedAt: Date; finishedAt: Date },
 ): Promise<void> {
-  const { validationId, position, attempt } = check
+  const { id, attempt, validationId, position } = check
   const { verdict, summary, digest } = finding
   const measured = JSON.stringify(finding.measured)
-  await updateCheck(trx, { validationId, position, attempt, verdict, summary, digest, measured, ...times })
+  const answer = { id, attempt, validationId, position, verdict, summary, digest, measured, ...times }
+  const { numAffectedRows } = await updateCheck(trx, answer)
+  if (numAffectedRows !== 1n) throw overtaken(check)
 }
 
-type Answer = Pick<Finding, 'verdict' | 'summary' | 'digest'> & {
-  validationId: string
-  position: number
-  attempt: number
-  measured: string
-  startedAt: Date
-  finishedAt: Date
-}
+type Answer = Attempt &
+  Pick<Finding, 'verdict' | 'summary' | 'digest'> & {
+    validationId: string
+    position: number
+    measured: string
+    startedAt: Date
+    finishedAt: Date
+  }
 
 const updateCheck = prepared((db, answer: Answer) =>
   db
+    .with('finished', (cte) =>
+      updateFinished(cte, { id: answer.id, attempt: answer.attempt }).returning('command.id'),
+    )
     .updateTable('check_result')
+    .from('finished')
     .set({
       verdict: answer.verdict,
       summary: answer.summary,
@@ -107,11 +122,14 @@ const endRunning = prepared((db, { id, status, digest, now }: End) =>
     .where('status', '=', 'running'),
 )
 
-/** A validation, and the incumbent of now beside the one that it was opened against. Throws when there is none. */
-export async function loadValidation(
-  db: Kysely<Database>,
-  id: string,
-): Promise<Validation & { current_incumbent: number | null }> {
+/** What is known of one check of a validation; no verdict: not yet made. */
+export type CheckAnswer = Pick<CheckResult, 'rule' | 'verdict' | 'summary' | 'digest'>
+
+/** A validation with its checks in the order of the policy, and the incumbent of now beside the one that it was opened against. */
+export type RunningValidation = Validation & { current_incumbent: number | null; checks: CheckAnswer[] }
+
+/** Loads a validation. Throws when there is none. */
+export async function loadValidation(db: Kysely<Database>, id: string): Promise<RunningValidation> {
   const [row] = (await selectValidation(db, { id })).rows
   if (row === undefined) throw new Error(`there is no validation ${id}`)
   return row
@@ -121,7 +139,13 @@ const selectValidation = prepared((db, { id }: { id: string }) =>
   db
     .selectFrom('validation')
     .selectAll()
-    .select(selectIncumbent(db, sql<number>`validation.model_id`).as('current_incumbent'))
+    .select([
+      selectIncumbent(db, sql<number>`validation.model_id`).as('current_incumbent'),
+      sql<CheckAnswer[]>`(
+        select json_agg(json_build_object('rule', rule, 'verdict', verdict, 'summary', summary, 'digest', digest)
+                        order by position)
+        from check_result where validation_id = validation.id)`.as('checks'),
+    ])
     .where('id', '=', id),
 )
 
