@@ -10,7 +10,7 @@ import { bodyOf } from '../webhooks/body.ts'
 import { type Happening, isPrompt, promptTag, tell } from '../webhooks/happenings.ts'
 
 /** The model that something happened to; `lastSeq` is the newest of its history, which the event is numbered by. */
-export type Publisher = Pick<LockedModel, 'id' | 'name' | 'lastSeq'>
+export type Publisher = Pick<LockedModel, 'id' | 'name' | 'lastSeq' | 'hasListeners'>
 
 /**
  * Tells every webhook that wants to know of it, once the transaction has committed (A2); MLflow has no event for some
@@ -24,6 +24,7 @@ export function publish(
   by: Pick<Actor, 'traceId'>,
   now: Date,
 ): Promise<void> {
+  if (!model.hasListeners) return Promise.resolve()
   const { id, name, lastSeq: sequence } = model
   const append = async (isPrompt: boolean): Promise<void> => {
     const told = tell(happening, { name, isPrompt, sequence })

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import type { Database } from './database.ts'
 import { prepared } from './prepared.ts'
@@ -9,7 +9,15 @@ import type { RegisteredModelTable } from './schema.ts'
  * versions or its history ask for. Valid only inside the transaction that made it. `lastSeq` and
  * `lastHash` follow the history as rows are added.
  */
-export type LockedModel = { id: number; name: string; nextVersion: number; lastSeq: number; lastHash: string }
+export type LockedModel = {
+  id: number
+  name: string
+  nextVersion: number
+  lastSeq: number
+  lastHash: string
+  /** Whether there was any webhook to tell when it was locked. */
+  hasListeners: boolean
+}
 
 const lockedColumns = [
   'id',
@@ -17,6 +25,9 @@ const lockedColumns = [
   'next_version as nextVersion',
   'last_seq as lastSeq',
   'last_hash as lastHash',
+  sql<boolean>`exists (select from webhook where status = 'ACTIVE' and deleted_at is null)`.as(
+    'hasListeners',
+  ),
 ] as const
 
 /** Locks a registered model until the transaction ends. Throws NotFoundError when there is none. */

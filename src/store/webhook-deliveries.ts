@@ -2,7 +2,7 @@
 //
 // Invariants:
 //   E1. A delivery and the command that makes it are added in the transaction of what happened, for every webhook
-//       that is then told of it, or not at all (L17).
+//       that is then told of it, or not at all (L17). None is, where there was no webhook when the model was locked.
 //   E2. Its id and its body are never changed (V14).
 //   E3. What ended stays ended, until somebody asks for it once more.
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'

@@ -11,11 +11,8 @@ export const withoutSweeper: Edit[] = [
 
 /** A worker that lost its lease neither notices nor is kept from writing the end (V9). */
 export const withoutFence: Edit[] = [
-  {
-    file: 'store/commands.ts',
-    from: 'if (result.numUpdatedRows !== 1n)\n    throw new LostLeaseError(',
-    to: 'if (false)\n    throw new LostLeaseError(',
-  },
+  { file: 'store/validations.ts', from: "    .from('finished')\n", to: '' },
+  { file: 'store/validations.ts', from: 'if (numAffectedRows !== 1n) throw overtaken(check)', to: '' },
   {
     file: 'workers/workers.ts',
     from: 'const isHeld = await renewLease(deps.db, attempt, leaseMs)',
@@ -27,8 +24,8 @@ export const withoutFence: Edit[] = [
 export const withoutDedupe: Edit[] = [
   {
     file: 'store/deliveries.ts',
-    from: 'if (inserted.numInsertedOrUpdatedRows === 1n) return',
-    to: 'if (inserted !== null) return',
+    from: 'await insertRow(trx, { source, id, bodyHash, name, version, now })',
+    to: 'void [trx, insertRow, source, id, bodyHash, name, version, now]',
   },
 ]
 

@@ -36,7 +36,13 @@ async function happen(webhook: string, times = 1): Promise<string[]> {
   for (let version = 1; version <= times; version++)
     await fixture.deps.db.transaction().execute((trx) => {
       const tagged = { kind: 'versionTagSet', version, key: 'k', value: 'v' } as const
-      return publish(trx, { id: 0, name: 'm', lastSeq: version }, tagged, actor('a'), new Date())
+      return publish(
+        trx,
+        { id: 0, name: 'm', lastSeq: version, hasListeners: true },
+        tagged,
+        actor('a'),
+        new Date(),
+      )
     })
   return (await call('GET', `${webhook}/deliveries`)).body.deliveries.map(({ id }: { id: string }) => id)
 }

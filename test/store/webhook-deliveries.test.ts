@@ -29,7 +29,7 @@ const log = () => listDeliveries(test.db, webhook, { limit: 10 })
 async function deliver(): Promise<string> {
   await test.db.transaction().execute((trx) => {
     const removed = { kind: 'aliasDeleted', alias: 'champion' } as const
-    return publish(trx, { id: 0, name: 'm', lastSeq: 1 }, removed, actor('a'), new Date())
+    return publish(trx, { id: 0, name: 'm', lastSeq: 1, hasListeners: true }, removed, actor('a'), new Date())
   })
   return (await log())[0]?.id ?? ''
 }

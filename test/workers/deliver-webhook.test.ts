@@ -119,7 +119,13 @@ describe('what happens is told', () => {
   it('to nobody when it is undone', async () => {
     const webhook = await stage.addWebhook(receiver)
     const undone = stage.db.transaction().execute(async (trx) => {
-      await publish(trx, { id: 0, name: 'm', lastSeq: 1 }, created(), actor('a'), new Date())
+      await publish(
+        trx,
+        { id: 0, name: 'm', lastSeq: 1, hasListeners: true },
+        created(),
+        actor('a'),
+        new Date(),
+      )
       throw new Error('undone')
     })
     await expect(undone).rejects.toThrow('undone')

@@ -81,7 +81,13 @@ export async function openDeliveries() {
       db
         .transaction()
         .execute((trx) =>
-          publish(trx, { id: 0, name: 'm', lastSeq: sequence }, happening, actor('alice'), new Date()),
+          publish(
+            trx,
+            { id: 0, name: 'm', lastSeq: sequence, hasListeners: true },
+            happening,
+            actor('alice'),
+            new Date(),
+          ),
         ),
     log: (webhook: Webhook): Promise<DeliveryRecord[]> => listDeliveries(db, webhook.id, { limit: 1_000 }),
     /** Lets the time pass that deliveries wait for: whatever waits has waited, and is that much older. */
