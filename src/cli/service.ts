@@ -17,7 +17,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const graceMs = 40_000
 // Has V8 collect when the heap is so much larger than what was alive last time, not up to four times as large: the
 // server stays below 200 MB under load. It takes some processor time, so workers are left alone.
-const heapGrowth = '--heap-growing-percent=60'
+const heapGrowth = '--heap-growing-percent=45'
 
 /** Runs parts of the program until a signal. Resolves to the exit code; rejects when they cannot be started. */
 export async function runService(parts: Parts): Promise<number> {
