@@ -4,10 +4,10 @@
 import type { FastifyRequest } from 'fastify'
 import type { TokenRow } from '../store/tokens.ts'
 import { findSessionToken, findToken } from '../store/tokens.ts'
+import { takeTogether } from '../take-together.ts'
 import type { AppDeps } from './deps.ts'
 import { countFailures } from './failures.ts'
 import { type Role, roles, rolesIn } from './roles.ts'
-import { shareLookups } from './shared-lookups.ts'
 import { hashSecret, isSessionSecret, matchesHash, tokenIdOf } from './token-text.ts'
 
 /** Who calls, with the roles held, and how that is known. */
@@ -46,14 +46,17 @@ export function makeAuthenticator(deps: AppDeps): Authenticator {
   // Ids of tokens that were good before. Somebody else's failures behind the same proxy must not shut their
   // holders out; an id lets nobody in, it only leads to the comparison.
   const proven = new Set<string>()
-  const lookUp = shareLookups((id) => findToken(deps.db, id))
+  const lookUp = takeTogether(async (id, callers: null[]) => {
+    const row = await findToken(deps.db, id)
+    return callers.map(() => row)
+  })
 
   const checkToken = async (token: string, address: string): Promise<TokenCheck> => {
     const now = deps.now()
     const id = tokenIdOf(token)
     if (failures.isOver(address, now) && (id === null || !proven.has(id)))
       return { kind: 'limited', retryAfterSeconds: windowMs / 1000 }
-    const row = id === null ? undefined : await lookUp(id)
+    const row = id === null ? undefined : await lookUp(id, null)
     if (row === undefined || !matchesHash(token, row.secret_hash) || !isGood(row, now)) {
       failures.note(address, now)
       return { kind: 'refused' }

@@ -1,11 +1,12 @@
 // Models and versions as MLflow makes them: a model by itself, and a version only of a model that is there.
 import type { Kysely } from 'kysely'
 import { type RegisterOutcome, type Registration, registerIn } from '../lifecycle.ts'
-import type { Database } from '../store/database.ts'
+import { type Database, isUnavailable } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
 import { insertModel, lockModel } from '../store/models.ts'
 import { saveModelTags } from '../store/tags.ts'
 import { inTransaction } from '../store/transaction.ts'
+import { takeTogether } from '../take-together.ts'
 import type { LifecycleDeps } from './deps.ts'
 import { publish } from './publish.ts'
 
@@ -32,14 +33,41 @@ export function createModel(
   })
 }
 
-/** Registers a version of a model that must be there. Throws NotFoundError. */
-export function createVersion(
-  db: Kysely<Database>,
+/** Registers a version of a model that must be there. Rejects with NotFoundError. */
+export type CreateVersion = (
   registration: Registration,
   by: Actor,
   deps: LifecycleDeps,
-): Promise<RegisterOutcome> {
-  return inTransaction(db, async (trx) =>
-    registerIn(trx, await lockModel(trx, registration.name), registration, by, deps),
-  )
+) => Promise<RegisterOutcome>
+
+type Wish = { registration: Registration; by: Actor; deps: LifecycleDeps }
+
+// As many as a model is locked for without others noticing.
+const mostTogether = 32
+
+/**
+ * Makes the function that registers versions. Those of one model that come while others of it are registered are
+ * registered in one transaction, for each would wait for the model's lock anyway; when that fails, each by itself.
+ */
+export function makeCreateVersion(db: Kysely<Database>): CreateVersion {
+  const createAll = (name: string, wishes: Wish[]): Promise<RegisterOutcome[]> =>
+    inTransaction(db, async (trx) => {
+      const model = await lockModel(trx, name)
+      const outcomes: RegisterOutcome[] = []
+      for (const { registration, by, deps } of wishes)
+        outcomes.push(await registerIn(trx, model, registration, by, deps))
+      return outcomes
+    })
+  const createOne = async (name: string, wish: Wish): Promise<RegisterOutcome> =>
+    (await createAll(name, [wish]))[0] as RegisterOutcome
+  const create = takeTogether<Wish, RegisterOutcome>(async (name, wishes) => {
+    try {
+      return await createAll(name, wishes)
+    } catch (error) {
+      if (wishes.length === 1 || isUnavailable(error)) throw error
+      // The fault of one is not to be the others'.
+      return wishes.map((wish) => createOne(name, wish))
+    }
+  }, mostTogether)
+  return (registration, by, deps) => create(registration.name, { registration, by, deps })
 }

@@ -68,10 +68,7 @@ export function findModel(
 }
 
 /** {@link lockModel}; undefined when there is none. */
-export async function lockIfExists(
-  trx: Transaction<Database>,
-  name: string,
-): Promise<LockedModel | undefined> {
+async function lockIfExists(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
   const { rows } = await lockByName(trx, { name })
   return rows[0]
 }

@@ -11,8 +11,11 @@ import { compares } from './search-conditions.ts'
 type Sql = RawBuilder<unknown>
 type TagCondition = Extract<Condition, { kind: 'tag' }>
 
-/** The tags of what is sought, as `t`: their table, which of them are a row's, and which can be any row's. */
-export type Tags = { table: Sql; ofRow: Sql; ofAnyRow: Sql }
+/**
+ * The tags of what is sought, as `t`: their table, which of them are a row's, and which can be any row's; `scope` names
+ * these.
+ */
+export type Tags = { table: Sql; ofRow: Sql; ofAnyRow: Sql; scope: string }
 
 /** Rows that it is cheaper to look up one by one than to come across in the order of the search. */
 const fewRows = 1_000
@@ -35,9 +38,11 @@ export async function tagConditions(
     ),
   }))
   if (keys.length === 0) return { conditions: [], most: null }
-  const counts = await countRows(
-    db,
-    keys.map(({ indexed }) => sql`${tags.table} where ${tags.ofAnyRow} and ${indexed}`),
+  const counts = await remember(db, JSON.stringify([tags.scope, onTags]), () =>
+    countRows(
+      db,
+      keys.map(({ indexed }) => sql`${tags.table} where ${tags.ofAnyRow} and ${indexed}`),
+    ),
   )
   const fewest = Math.min(...counts)
   const leading = fewest <= fewRows ? counts.indexOf(fewest) : -1
@@ -60,28 +65,27 @@ async function countRows(db: Kysely<Database>, sources: Sql[]): Promise<number[]
     (source) =>
       sql`(select count(*)::integer from (select 1 from ${source} limit ${sql.lit(fewRows + 1)}) few)`,
   )
-  const query = sql<{ counts: number[] }>`select array[${sql.join(counts)}] as counts`.compile(db)
-  const asked = JSON.stringify([query.sql, query.parameters])
-  const remembered = rememberedBy(db)
-  const last = remembered.get(asked)
-  if (last !== undefined && performance.now() < last.until) return last.counts
-  const { rows } = await db.executeQuery(query)
-  const found = rows[0]?.counts ?? []
-  if (remembered.size >= mostRemembered) remembered.clear()
-  remembered.set(asked, { counts: found, until: performance.now() + rememberedMs })
-  return found
+  const { rows } = await sql<{ counts: number[] }>`select array[${sql.join(counts)}] as counts`.execute(db)
+  return rows[0]?.counts ?? []
 }
 
-type Remembered = Map<string, { counts: number[]; until: number }>
+type Memory = Map<string, { counts: number[]; until: number }>
 
 const rememberedMs = 5_000
 const mostRemembered = 1_000
-const memories = new WeakMap<Kysely<Database>, Remembered>()
+const memories = new WeakMap<Kysely<Database>, Memory>()
 
-function rememberedBy(db: Kysely<Database>): Remembered {
-  const known = memories.get(db)
-  if (known !== undefined) return known
-  const fresh: Remembered = new Map()
-  memories.set(db, fresh)
-  return fresh
+async function remember(
+  db: Kysely<Database>,
+  asked: string,
+  count: () => Promise<number[]>,
+): Promise<number[]> {
+  const memory: Memory = memories.get(db) ?? new Map()
+  memories.set(db, memory)
+  const last = memory.get(asked)
+  if (last !== undefined && performance.now() < last.until) return last.counts
+  const counts = await count()
+  if (memory.size >= mostRemembered) memory.clear()
+  memory.set(asked, { counts, until: performance.now() + rememberedMs })
+  return counts
 }

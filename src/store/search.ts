@@ -27,7 +27,7 @@ export async function searchModels(db: Kysely<Database>, search: Search): Promis
   const { filter } = search
   const table = sql`registered_model_tag t`
   const ofRow = sql`t.model_id = m.id`
-  const onTags = await tagConditions(db, filter, { table, ofRow, ofAnyRow: sql`true` })
+  const onTags = await tagConditions(db, filter, { table, ofRow, ofAnyRow: sql`true`, scope: 'models' })
   const page = await readPage<ModelRow>(db, search, sortColumnsOf(sql`m`), {
     columns: modelColumns,
     from: sql`registered_model m`,
@@ -44,7 +44,12 @@ export async function searchVersions(db: Kysely<Database>, search: Search): Prom
   const { from, isRow, ofAnyRow } = name === null ? anyModel : oneModel(name)
   const table = sql`model_version_tag t`
   const ofRow = sql`t.model_id = v.model_id and t.version = v.version`
-  const onTags = await tagConditions(db, filter, { table, ofRow, ofAnyRow })
+  const onTags = await tagConditions(db, filter, {
+    table,
+    ofRow,
+    ofAnyRow,
+    scope: `versions of ${name ?? ''}`,
+  })
   return readPage<RegistryVersion>(db, search, sortColumnsOf(sql`v`), {
     columns: versionColumns,
     from,

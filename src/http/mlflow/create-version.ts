@@ -1,4 +1,4 @@
-import { createVersion } from '../../lifecycle/creation.ts'
+import { makeCreateVersion } from '../../lifecycle/creation.ts'
 import type { Registration } from '../../lifecycle.ts'
 import { findVersion } from '../../store/versions.ts'
 import { isPrompt } from '../../webhooks/happenings.ts'
@@ -12,7 +12,7 @@ import { viewVersion } from './views.ts'
 
 /** The endpoint that registers a version of a model that is there, with local sources under `roots` only. */
 export function createModelVersion(deps: AppDeps, roots: string[]): Endpoint {
-  const { db } = deps
+  const createVersion = makeCreateVersion(deps.db)
   return endpoint({
     method: 'POST',
     path: '/model-versions/create',
@@ -44,7 +44,7 @@ export function createModelVersion(deps: AppDeps, roots: string[]): Endpoint {
         runLink: input.run_link || null,
         downloadUri: await resolveSource(source, isPrompt(tags), roots, deps),
       } satisfies Registration
-      const outcome = await createVersion(db, registration, by, { ...deps, now: () => now })
+      const outcome = await createVersion(registration, by, { ...deps, now: () => now })
       const { version, stage, state } = outcome
       return {
         model_version: viewVersion({
