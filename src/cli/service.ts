@@ -15,9 +15,9 @@ type Ending = NodeJS.Signals | 'broken'
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 // Beyond the time for which the workers wait for active jobs: HTTP answers, connections, the embedded database.
 const graceMs = 40_000
-// Has V8 collect when the heap is a third larger than what was alive last time, not up to four times as large: the
+// Has V8 collect when the heap is half again as large as what was alive last time, not up to four times as large: the
 // server stays below 200 MB under load. It takes some processor time, so workers are left alone.
-const heapGrowth = '--heap-growing-percent=35'
+const heapGrowth = '--heap-growing-percent=50'
 
 /** Runs parts of the program until a signal. Resolves to the exit code; rejects when they cannot be started. */
 export async function runService(parts: Parts): Promise<number> {

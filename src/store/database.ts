@@ -43,6 +43,7 @@ export function openDatabase(options: OpenOptions): Kysely<Database> {
     keepAlive: true,
     // Statements that are asked for at once are sent at once, in that order, and do not wait for each other's answers.
     pipeline: true,
+    types,
   })
   pool.on('error', () => {})
   // The pool listens to idle connections only; the loss of one in use would otherwise end the process.
@@ -114,6 +115,25 @@ function holdBack({ connection: { stream } }: pg.PoolClient): () => void {
       stream.uncork()
     })
   }
+}
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    oid === pg.types.builtins.TIMESTAMPTZ && format !== 'binary'
+      ? readTime
+      : pg.types.getTypeParser(oid, format),
+}
+
+const readAnyTime: (text: string) => unknown = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ)
+
+/**
+ * A time as PostgreSQL writes it. In UTC it needs little to be of the form that every engine reads in a moment, which is
+ * not so of the driver's own reader; that has the rest, such as times before Christ. *Pure.*
+ */
+export function readTime(text: string): unknown {
+  return text.endsWith('+00') && text[4] === '-' && text[10] === ' '
+    ? new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`)
+    : readAnyTime(text)
 }
 
 const outdatedPlan = '0A000'

@@ -104,15 +104,20 @@ async function readPage<Row extends object>(
 ): Promise<Page<Row>> {
   const { order, limit, after } = search
   const where = [sql`true`, ...conditions, ...(after === null ? [] : [comesAfter(after, order, sortColumns)])]
+  const position = sql`, ${positionIn(order, sortColumns)} as position`
   // One row more than the page has tells whether there is another page.
-  const select = sql<Row & { position?: Position }>`
-    select ${columns}, ${positionIn(order, sortColumns)} as position
-    from ${from} where ${sql.join(where, sql` and `)}
+  const select = (more: Sql) => sql<Row & { position?: Position }>`
+    select ${columns} ${more} from ${from} where ${sql.join(where, sql` and `)}
     order by ${orderBy(order, sortColumns)} limit ${limit + 1}`
-  const isShort = most !== null && most <= momentRows
-  const { rows } = await (isShort ? onSharedConnection(db, (on) => select.execute(on)) : select.execute(db))
+  // No position, where all there seems to be is on this page.
+  const found =
+    most !== null && most <= Math.min(limit, momentRows)
+      ? await onSharedConnection(db, (on) => select(sql``).execute(on))
+      : undefined
+  const { rows } =
+    found === undefined || found.rows.length > limit ? await select(position).execute(db) : found
   const page = rows.slice(0, limit)
-  const position = rows.length > limit ? page.at(-1)?.position : undefined
+  const last = rows.length > limit ? page.at(-1)?.position : undefined
   for (const row of page) delete row.position
-  return { rows: page, nextPageToken: position === undefined ? null : pageTokenAfter(search, position) }
+  return { rows: page, nextPageToken: last === undefined ? null : pageTokenAfter(search, last) }
 }

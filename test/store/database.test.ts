@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { forgetEnded, listOverdueQueued, reclaimAbandoned } from '../../src/store/abandoned-commands.ts'
 import { cancelDeadline, takeDue } from '../../src/store/commands.ts'
-import { isUnavailable, openDatabase } from '../../src/store/database.ts'
+import { isUnavailable, openDatabase, readTime } from '../../src/store/database.ts'
 import { inTransaction } from '../../src/store/transaction.ts'
 import { listIncumbents } from '../../src/store/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
@@ -89,4 +90,23 @@ test('a connection that is lost inside a transaction is reported and worth tryin
   expect(broken).not.toEqual([])
   expect((await sql<{ one: number }>`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
   await db.destroy()
+})
+
+test.each([
+  '2026-11-27 15:04:05+00',
+  '2026-11-27 15:04:05.1+00',
+  '2026-11-27 15:04:05.123+00',
+  '2026-11-27 15:04:05.123456+00',
+  '1969-12-31 23:59:59.999+00',
+  '0001-01-01 00:00:00+00',
+  '9999-12-31 23:59:59.999999+00',
+  '12026-11-27 15:04:05+00',
+  '0044-03-15 12:00:00+00 BC',
+  '2026-11-27 15:04:05.123+05:30',
+  '2026-11-27 15:04:05-08',
+  '1883-11-18 12:00:00+00:53:28',
+  'infinity',
+  '-infinity',
+])('the time %s is read as the driver reads it', (text) => {
+  expect(readTime(text)).toEqual(pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ)(text))
 })

@@ -209,4 +209,23 @@ describe('pages', () => {
       models.filter(({ name }) => name === 'É'),
     )
   })
+
+  test('have a token also where what all seemed to be on one page has become more since', async () => {
+    const find = (pageToken?: string) =>
+      searchVersions(
+        database.db,
+        readVersionSearch({ filter: "tags.growing = 'yes'", maxResults: 2, ...(pageToken && { pageToken }) }),
+      )
+    const versions = (...numbers: number[]) =>
+      numbers.map((version) => ({ version, tags: { growing: 'yes' }, updatedAt: version * 1_000 }))
+    await fillRegistry(database.db, [{ name: 'one', versions: versions(1) }])
+    expect((await find()).rows).toHaveLength(1)
+    await fillRegistry(database.db, [{ name: 'more', versions: versions(2, 3, 4) }])
+    const first = await find()
+    expect(first.rows.map(({ version }) => version)).toEqual([4, 3])
+    const second = await find(first.nextPageToken ?? '')
+    expect(second.rows.map(({ version }) => version)).toEqual([2, 1])
+    expect(second.nextPageToken).toBeNull()
+    await database.db.deleteFrom('model_version_tag').where('key', '=', 'growing').execute()
+  })
 })
