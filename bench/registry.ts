@@ -13,7 +13,7 @@ export type Operation = (typeof operations)[number]
 export type Pace = { perSecond: number; latency: Spread }
 
 /** A registry that is measured; `headers` say who calls. */
-export type Registry = { url: string; headers: Record<string, string> }
+type Registry = { url: string; headers: Record<string, string> }
 
 /** A registry under load, and what is asked about. */
 type Subject = {

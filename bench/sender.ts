@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
-import { Pool } from 'undici'
+import { Agent } from 'undici'
 
 /** A registration with its headers, signed and ready to be sent. */
 export type Delivery = { body: string; headers: Record<string, string> }
@@ -18,19 +18,12 @@ export type Sender = {
 /** Opens a sender with a secret of its own. */
 export function openSender(connections: number): Sender {
   const key = randomBytes(32)
-  const pools = new Map<string, Pool>()
-  const poolOf = (url: string) => {
-    const pool = pools.get(url) ?? new Pool(url, { connections })
-    pools.set(url, pool)
-    return pool
-  }
+  const agent = new Agent({ connections })
   return {
     secret: `whsec_${key.toString('base64')}`,
     sign: (model) => sign(key, model),
-    send: (url, delivery) => send(poolOf(url), delivery),
-    close: async () => {
-      await Promise.all([...pools.values()].map((pool) => pool.close()))
-    },
+    send: (url, delivery) => send(agent, url, delivery),
+    close: () => agent.close(),
   }
 }
 
@@ -53,9 +46,14 @@ function sign(key: Buffer, model: string): Delivery {
   return { body, headers }
 }
 
-async function send(pool: Pool, { body, headers }: Delivery): Promise<{ version: number }> {
-  const path = '/webhooks/registrations'
-  const answer = await pool.request({ method: 'POST', path, headers, body })
+async function send(agent: Agent, url: string, { body, headers }: Delivery): Promise<{ version: number }> {
+  const answer = await agent.request({
+    origin: url,
+    path: '/webhooks/registrations',
+    method: 'POST',
+    headers,
+    body,
+  })
   const text = await answer.body.text()
   if (answer.statusCode !== 200)
     throw new Error(`a registration was answered with ${answer.statusCode}: ${text}`)

@@ -31,7 +31,7 @@ export async function registerOnce(
   deps: LifecycleDeps,
 ): Promise<OnceOutcome> {
   try {
-    return await inTransaction(db, (trx) => register(trx, delivery, registration, by, deps))
+    return await inTransaction(db, (trx) => registerAndNote(trx, delivery, registration, by, deps))
   } catch (error) {
     if (!cameBefore(error)) throw error
     const earlier = await outcomeOfEarlier(db, delivery)
@@ -40,7 +40,7 @@ export async function registerOnce(
   }
 }
 
-async function register(
+async function registerAndNote(
   trx: Transaction<Database>,
   delivery: InboundDelivery,
   registration: Registration | null,

@@ -138,10 +138,10 @@ export async function claimCommand(
   return rows[0] && asClaimed(rows[0])
 }
 
-const claimQueued = prepared((db, { id, attempt, leaseMs }: Attempt & { leaseMs: number }) =>
-  whereAttempt(db.updateTable('command'), { id, attempt })
+const claimQueued = prepared((db, claim: Attempt & { leaseMs: number }) =>
+  whereAttempt(db.updateTable('command'), claim)
     .where('status', '=', 'queued')
-    .set({ status: 'running', lease_until: fromNow(leaseMs) })
+    .set({ status: 'running', lease_until: fromNow(claim.leaseMs) })
     .returningAll(),
 )
 
@@ -156,12 +156,11 @@ export async function renewLease(db: Kysely<Database>, attempt: Attempt, leaseMs
 
 /** Ends a command as done. Throws LostLeaseError, which undoes the transaction, when the attempt is no longer the one (C2). */
 export async function finishCommand(trx: Transaction<Database>, attempt: Attempt): Promise<void> {
-  const { id, attempt: number } = attempt
-  const result = await finishRunning(trx, { id, attempt: number })
-  if (result.numAffectedRows !== 1n) throw overtaken(attempt)
+  const { numAffectedRows } = await finishRunning(trx, attempt)
+  if (numAffectedRows !== 1n) throw overtaken(attempt)
 }
 
-const finishRunning = prepared((db, { id, attempt }: Attempt) => updateFinished(db, { id, attempt }))
+const finishRunning = prepared(updateFinished)
 
 /** Why an attempt has no effect: another one, or a cancellation, was first. *Pure.* */
 export function overtaken({ id, attempt }: Attempt): LostLeaseError {

@@ -8,8 +8,9 @@ import type { Decision } from './approvals.ts'
 import type { Database } from './database.ts'
 import { findModel } from './models.ts'
 import type { ApprovalRequestTable, RegisteredModelTable } from './schema.ts'
+import { listTags } from './tags.ts'
 import { type CheckResult, listValidations, type Validation } from './validations.ts'
-import { findVersion, listTags, type VersionRow } from './versions.ts'
+import { findVersion, type VersionRow } from './versions.ts'
 
 // A version that was validated more often than this has its oldest runs left out.
 const mostValidations = 50

@@ -103,9 +103,7 @@ export async function loadModelRecord(db: Kysely<Database>, name: string): Promi
 
 /** Loads a version. Throws NotFoundError with MLflow's words. */
 export async function loadVersionRecordOf(db: Kysely<Database>, ref: VersionRef): Promise<RegistryVersion> {
-  const { rows } = await onSharedConnection(db, (on) =>
-    selectVersion(on, { name: ref.name, version: ref.version }),
-  )
+  const { rows } = await onSharedConnection(db, (on) => selectVersion(on, ref))
   const [row] = rows
   if (row === undefined)
     throw new NotFoundError(`Model Version (name=${ref.name}, version=${ref.version}) not found`)

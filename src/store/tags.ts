@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from './database.ts'
 import type { LockedModel } from './models.ts'
 import type { VersionRow } from './versions.ts'
@@ -70,4 +70,20 @@ export async function deleteVersionTag(
     .where('version', '=', version)
     .where('key', '=', key)
     .execute()
+}
+
+/** A version's tags. */
+export async function listTags(
+  db: Kysely<Database>,
+  modelId: number,
+  version: number,
+): Promise<Record<string, string>> {
+  const rows = await db
+    .selectFrom('model_version_tag')
+    .select(['key', 'value'])
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .orderBy('key')
+    .execute()
+  return Object.fromEntries(rows.map((row) => [row.key, row.value]))
 }

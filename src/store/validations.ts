@@ -64,10 +64,7 @@ export async function saveFinding(
   finding: Finding,
   times: { startedAt: Date; finishedAt: Date },
 ): Promise<void> {
-  const { id, attempt, validationId, position } = check
-  const { verdict, summary, digest } = finding
-  const measured = JSON.stringify(finding.measured)
-  const answer = { id, attempt, validationId, position, verdict, summary, digest, measured, ...times }
+  const answer = { ...check, ...finding, measured: JSON.stringify(finding.measured), ...times }
   const { numAffectedRows } = await updateCheck(trx, answer)
   if (numAffectedRows !== 1n) throw overtaken(check)
 }
@@ -83,9 +80,7 @@ type Answer = Attempt &
 
 const updateCheck = prepared((db, answer: Answer) =>
   db
-    .with('finished', (cte) =>
-      updateFinished(cte, { id: answer.id, attempt: answer.attempt }).returning('command.id'),
-    )
+    .with('finished', (cte) => updateFinished(cte, answer).returning('command.id'))
     .updateTable('check_result')
     .from('finished')
     .set({
@@ -141,10 +136,10 @@ const selectValidation = prepared((db, { id }: { id: string }) =>
     .selectAll()
     .select([
       selectIncumbent(db, sql<number>`validation.model_id`).as('current_incumbent'),
-      sql<CheckAnswer[]>`(
+      sql<CheckAnswer[]>`coalesce((
         select json_agg(json_build_object('rule', rule, 'verdict', verdict, 'summary', summary, 'digest', digest)
                         order by position)
-        from check_result where validation_id = validation.id)`.as('checks'),
+        from check_result where validation_id = validation.id), '[]')`.as('checks'),
     ])
     .where('id', '=', id),
 )
@@ -169,14 +164,14 @@ const selectCheck = prepared((db, { validationId, position }: { validationId: st
 )
 
 /** The checks of a validation in the order of the policy. */
-export async function listChecks(db: Kysely<Database>, validationId: string): Promise<CheckResult[]> {
-  const { rows } = await selectChecks(db, { validationId })
-  return rows
+export function listChecks(db: Kysely<Database>, validationId: string): Promise<CheckResult[]> {
+  return db
+    .selectFrom('check_result')
+    .selectAll()
+    .where('validation_id', '=', validationId)
+    .orderBy('position')
+    .execute()
 }
-
-const selectChecks = prepared((db, { validationId }: { validationId: string }) =>
-  db.selectFrom('check_result').selectAll().where('validation_id', '=', validationId).orderBy('position'),
-)
 
 /** The validations of a version, newest first. */
 export function listValidations(

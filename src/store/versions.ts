@@ -132,14 +132,10 @@ export function movedTo(row: VersionRow, next: Lifecycle, now: Date): VersionRow
 
 /** Writes the state that a version is in now. */
 export async function saveLifecycle(trx: Transaction<Database>, row: VersionRow): Promise<void> {
-  const { model_id, version, stage, state, exclusive, updated_at } = row
-  const lifecycle = JSON.stringify(row.lifecycle)
-  await updateLifecycle(trx, { model_id, version, stage, state, exclusive, updated_at, lifecycle })
+  await updateLifecycle(trx, { ...row, lifecycle: JSON.stringify(row.lifecycle) })
 }
 
-type Moved = Pick<VersionRow, 'model_id' | 'version' | 'stage' | 'state' | 'exclusive' | 'updated_at'>
-
-const updateLifecycle = prepared((db, row: Moved & { lifecycle: string }) =>
+const updateLifecycle = prepared((db, row: Omit<VersionRow, 'lifecycle'> & { lifecycle: string }) =>
   db
     .updateTable('model_version')
     .set({
@@ -226,8 +222,7 @@ export async function listBusyVersions(
 
 /** Finds a version by the model's name; undefined when there is no such model or version. */
 export async function findVersion(db: Kysely<Database>, ref: VersionRef): Promise<VersionRow | undefined> {
-  const { name, version } = ref
-  const [row] = (await selectByName(db, { name, version })).rows
+  const [row] = (await selectByName(db, ref)).rows
   return row === undefined ? undefined : asVersion(row)
 }
 
@@ -251,25 +246,8 @@ export async function findTaggedVersion(
   db: Kysely<Database>,
   ref: VersionRef,
 ): Promise<(VersionRow & { tags: Record<string, string> }) | undefined> {
-  const { name, version } = ref
-  const [row] = (await selectTagged(db, { name, version })).rows
+  const [row] = (await selectTagged(db, ref)).rows
   return row === undefined ? undefined : { ...asVersion(row), tags: row.tags }
-}
-
-/** A version's tags. */
-export async function listTags(
-  db: Kysely<Database>,
-  modelId: number,
-  version: number,
-): Promise<Record<string, string>> {
-  const rows = await db
-    .selectFrom('model_version_tag')
-    .select(['key', 'value'])
-    .where('model_id', '=', modelId)
-    .where('version', '=', version)
-    .orderBy('key')
-    .execute()
-  return Object.fromEntries(rows.map((row) => [row.key, row.value]))
 }
 
 const selectByName = prepared(selectVersion)

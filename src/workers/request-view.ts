@@ -3,8 +3,9 @@ import { NotFoundError } from '../errors.ts'
 import type { CheckView, RequestView, VersionView } from '../notifiers/notifier.ts'
 import { type ApprovalRow, listDecisions, loadRequest, modelOfRequest } from '../store/approvals.ts'
 import type { Database } from '../store/database.ts'
+import { listTags } from '../store/tags.ts'
 import { listChecks, listValidations } from '../store/validations.ts'
-import { findFormerVersion, listTags, type VersionRow } from '../store/versions.ts'
+import { findFormerVersion, type VersionRow } from '../store/versions.ts'
 
 /** Collects what people are shown of a request as it stands now. Throws NotFoundError when there is none. */
 export async function loadRequestView(db: Kysely<Database>, requestId: string): Promise<RequestView> {
