@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const scenarios = 'test/scenarios/**/*.test.ts'
@@ -17,10 +18,20 @@ export default defineConfig({
           name: 'parts',
           include: ['test/**/*.test.ts'],
           exclude: [scenarios],
+          // They wait more than they compute, so one worker for each core but one would leave a small machine idle.
+          maxWorkers: availableParallelism() + 1,
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: 'scenarios', include: [scenarios], sequence: { groupOrder: 1 } } },
+      {
+        extends: true,
+        test: {
+          name: 'scenarios',
+          include: [scenarios],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 })

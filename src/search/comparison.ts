@@ -6,13 +6,15 @@ import { type NumberAttribute, setOf, type TextAttribute, type Vocabulary } from
 
 export const textComparators = ['=', '!=', 'LIKE', 'ILIKE'] as const
 export const numberComparators = ['=', '!=', '>', '>=', '<', '<='] as const
+export const listComparators = ['IN', 'NOT IN'] as const
 export type TextComparator = (typeof textComparators)[number]
 export type NumberComparator = (typeof numberComparators)[number]
+export type ListComparator = (typeof listComparators)[number]
 
 /** What must hold of a row. A tag that is not there meets no condition, not even `!=`. */
 export type Condition =
   | { kind: 'text'; attribute: TextAttribute; comparator: TextComparator; value: string }
-  | { kind: 'oneOf'; attribute: TextAttribute; values: string[] }
+  | { kind: 'list'; attribute: TextAttribute; comparator: ListComparator; values: string[] }
   | { kind: 'number'; attribute: NumberAttribute; comparator: NumberComparator; value: number }
   | { kind: 'tag'; key: string; comparator: TextComparator; value: string }
 
@@ -40,7 +42,8 @@ export function readComparison({ left, comparator, right }: Comparison, vocabula
     }
   }
   const numberAttribute = vocabulary.numberAttributes.find((attribute) => attribute === key)
-  if (numberAttribute !== undefined) return readNumberComparison(numberAttribute, comparator, right)
+  if (numberAttribute !== undefined)
+    return readNumberComparison(numberAttribute, comparator, right, vocabulary)
   const attribute = vocabulary.textAttributes.find((candidate) => candidate === key)
   if (attribute === undefined) throw unknownAttribute(key, vocabulary)
   return readTextComparison(attribute, comparator, right, vocabulary)
@@ -92,13 +95,13 @@ function readTextComparison(
   attribute: TextAttribute,
   comparator: string,
   right: Operand,
-  { listAttributes, numberAttributes }: Vocabulary,
+  vocabulary: Vocabulary,
 ): Condition {
+  const { listAttributes, numberAttributes } = vocabulary
   if (right.kind === 'list') {
-    if (!listAttributes.includes(attribute)) throw new SearchSyntaxError(onlyRunIdInLists)
+    if (!listAttributes.includes(attribute)) throw takesNoList(vocabulary)
     const values = readMembers(right)
-    if (comparator === 'IN') return { kind: 'oneOf', attribute, values }
-    throw new SearchSyntaxError(`Invalid comparator for attribute: ${comparator}`)
+    return { kind: 'list', attribute, comparator: oneOf(listComparators, comparator, 'attribute'), values }
   }
   if (right.kind === 'number')
     throw new SearchSyntaxError(
@@ -110,8 +113,12 @@ function readTextComparison(
   return { kind: 'text', attribute, comparator: oneOf(textComparators, comparator, 'attribute'), value }
 }
 
-const onlyRunIdInLists =
-  "Only the 'run_id' attribute supports comparison with a list of quoted string values."
+function takesNoList({ listAttributes }: Vocabulary): SearchSyntaxError {
+  const words = listAttributes.map((attribute) => `'${attribute}'`).join(', ')
+  return new SearchSyntaxError(
+    `Only [${words}] attributes support comparison with a list of quoted string values.`,
+  )
+}
 
 function readMembers({ text, members }: { text: string; members: Token[] }): string[] {
   const expected = 'While parsing a list in the query, expected'
@@ -129,8 +136,13 @@ function readMembers({ text, members }: { text: string; members: Token[] }): str
   return members.filter(({ kind }) => kind === 'text').map(readText)
 }
 
-function readNumberComparison(attribute: NumberAttribute, comparator: string, right: Operand): Condition {
-  if (right.kind === 'list') throw new SearchSyntaxError(onlyRunIdInLists)
+function readNumberComparison(
+  attribute: NumberAttribute,
+  comparator: string,
+  right: Operand,
+  vocabulary: Vocabulary,
+): Condition {
+  if (right.kind === 'list') throw takesNoList(vocabulary)
   const value = right.kind === 'number' ? right.text : readText(right).trim()
   const known = oneOf(numberComparators, comparator, `attribute ${attribute}`)
   if (!numberInText.test(value))

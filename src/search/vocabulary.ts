@@ -31,7 +31,7 @@ export const modelVocabulary: Vocabulary = {
   entity: 'models',
   textAttributes: ['name'],
   numberAttributes: [],
-  listAttributes: [],
+  listAttributes: ['name'],
   sortWords: new Map<string, SortField>([
     ['name', 'name'],
     ['timestamp', 'last_updated_timestamp'],
@@ -50,7 +50,7 @@ export const versionVocabulary: Vocabulary = {
   entity: 'versions',
   textAttributes: ['name', 'run_id', 'source_path'],
   numberAttributes: ['version_number'],
-  listAttributes: ['run_id'],
+  listAttributes: ['name', 'run_id'],
   sortWords: new Map(versionSortFields.map((field) => [field, field])),
   shownSortWords: versionSortFields,
   hasSortPrefix: true,

@@ -22,9 +22,11 @@ function attributeCondition(condition: Exclude<Condition, { kind: 'tag' }>): Sql
       const { attribute, comparator, value } = condition
       return compares(columnOf(attribute, comparator === '=' && value !== ''), comparator, value)
     }
-    case 'oneOf': {
-      const { attribute, values } = condition
-      return sql`${columnOf(attribute, !values.includes(''))} = any(${values}::text[])`
+    case 'list': {
+      const { attribute, comparator, values } = condition
+      return comparator === 'IN'
+        ? sql`${columnOf(attribute, !values.includes(''))} = any(${values}::text[])`
+        : sql`${columnOf(attribute, false)} <> all(${values}::text[])`
     }
     case 'number': {
       const { from, to, isComplement } = versionRange(condition.comparator, condition.value)

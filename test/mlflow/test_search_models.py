@@ -52,6 +52,8 @@ SM = "name LIKE 'sm-%'"
         ("attribute.name = 'sm-beta'", ["beta"]),
         ("`name` = 'sm-beta'", None),
         ("name = 'SM-BETA'", []),
+        ("name IN ('sm-beta', \"sm-it's\", 'sm-nope')", ["beta", "it's"]),
+        (f"{SM} AND name not in ('sm-beta')", [name for name in EVERY if name != "beta"]),
         ('name = "sm-it\'s"', ["it's"]),
         (f"{SM} AND name != 'sm-beta'", [name for name in EVERY if name != "beta"]),
         ("name LIKE 'sm-al%'", ["alpha"]),

@@ -6,6 +6,7 @@ import { modelVocabulary, versionVocabulary } from '../../src/search/vocabulary.
 const ofModels = (filter: string) => parseFilter(filter, modelVocabulary)
 const ofVersions = (filter: string) => parseFilter(filter, versionVocabulary)
 const prompt = '`mlflow.prompt.is_prompt`'
+const badList = 'While parsing a list in the query, expected'
 const unquoted = 'Parameter value is either not quoted or unidentified quote types used for string value'
 
 /** What is said of the filter that is refused. */
@@ -26,6 +27,12 @@ const text = (attribute: string, comparator: string, value: string) => ({
   value,
 })
 const tag = (key: string, comparator: string, value: string) => ({ kind: 'tag', key, comparator, value })
+const list = (attribute: string, comparator: string, values: string[]) => ({
+  kind: 'list',
+  attribute,
+  comparator,
+  values,
+})
 const number = (comparator: string, value: number) => ({
   kind: 'number',
   attribute: 'version_number',
@@ -109,8 +116,12 @@ describe('a filter for models', () => {
     ["name rlike 'a'", 'Invalid comparator for attribute: RLIKE'],
     ["name not like 'a'", 'Invalid comparator for attribute: NOT LIKE'],
     ["tags.k >= 'a'", 'Invalid comparator for tag: >='],
-    ["name IN ('a')", "Only the 'run_id' attribute supports comparison with a list of quoted string values."],
-    ["name = ('a')", "Only the 'run_id' attribute supports comparison with a list of quoted string values."],
+    ["name = ('a')", 'Invalid comparator for attribute: ='],
+    ["name LIKE ('a')", 'Invalid comparator for attribute: LIKE'],
+    [
+      'name IN (5)',
+      `${badList} string value, punctuation, or whitespace, but got different type in list: (5)`,
+    ],
     ["name IN 'a'", "Invalid clause(s) in filter string: name, IN, 'a'"],
     ["tags.k IN ('x')", "Expected a quoted string value for tag (e.g. 'my-value'). Got value ('x')"],
     ['tags.k = 5', "Expected a quoted string value for tag (e.g. 'my-value'). Got value 5"],
@@ -132,8 +143,10 @@ describe('a filter for versions', () => {
   test.each([
     ["run_id = 'a'", [text('run_id', '=', 'a')]],
     ["source_path LIKE 's3:%'", [text('source_path', 'LIKE', 's3:%')]],
-    ["run_id IN ('a')", [{ kind: 'oneOf', attribute: 'run_id', values: ['a'] }]],
-    ["run_id in('A',\"b\", 'c,)' ,)", [{ kind: 'oneOf', attribute: 'run_id', values: ['A', 'b', 'c,)'] }]],
+    ["run_id IN ('a')", [list('run_id', 'IN', ['a'])]],
+    ["run_id in('A',\"b\", 'c,)' ,)", [list('run_id', 'IN', ['A', 'b', 'c,)'])]],
+    ["run_id not in ('a')", [list('run_id', 'NOT IN', ['a'])]],
+    ["name IN ('a', 'b')", [list('name', 'IN', ['a', 'b'])]],
     ['version_number = 2', [number('=', 2)]],
     ["version_number = '2'", [number('=', 2)]],
     ['version_number = "2"', [number('=', 2)]],
@@ -156,7 +169,6 @@ describe('a filter for versions', () => {
   })
 
   const keys = "'{'name', 'run_id', 'source_path', 'version_number'}'"
-  const list = 'While parsing a list in the query, expected'
   test.each([
     ["stage = 'None'", `Invalid attribute key 'stage' specified. Valid keys are ${keys}`],
     ["current_stage = 'None'", `Invalid attribute key 'current_stage' specified. Valid keys are ${keys}`],
@@ -165,30 +177,29 @@ describe('a filter for versions', () => {
       `Invalid attribute key 'last_updated_timestamp' specified. Valid keys are ${keys}`,
     ],
     ["run_id > 'a'", 'Invalid comparator for attribute: >'],
-    ["run_id NOT IN ('a')", 'Invalid comparator for attribute: NOT IN'],
     ["run_id = ('a')", 'Invalid comparator for attribute: ='],
-    ['run_id IN ()', `${list} a non-empty list of string values, but got empty list`],
+    ['run_id IN ()', `${badList} a non-empty list of string values, but got empty list`],
     [
       'run_id IN (5)',
-      `${list} string value, punctuation, or whitespace, but got different type in list: (5)`,
+      `${badList} string value, punctuation, or whitespace, but got different type in list: (5)`,
     ],
     [
       "run_id IN ('a', 5)",
-      `${list} string value, punctuation, or whitespace, but got different type in list: ('a', 5)`,
+      `${badList} string value, punctuation, or whitespace, but got different type in list: ('a', 5)`,
     ],
-    ['run_id IN (a)', `${list} a non-empty list of string values, but got ill-formed list.`],
-    ["run_id IN ('a' 'b')", `${list} a non-empty list of string values, but got ill-formed list.`],
-    ["run_id IN (,'a')", `${list} a non-empty list of string values, but got ill-formed list.`],
-    ["run_id IN ('a',,'b')", `${list} a non-empty list of string values, but got ill-formed list.`],
+    ['run_id IN (a)', `${badList} a non-empty list of string values, but got ill-formed list.`],
+    ["run_id IN ('a' 'b')", `${badList} a non-empty list of string values, but got ill-formed list.`],
+    ["run_id IN (,'a')", `${badList} a non-empty list of string values, but got ill-formed list.`],
+    ["run_id IN ('a',,'b')", `${badList} a non-empty list of string values, but got ill-formed list.`],
     ["run_id IN ('abc0'", "Invalid clause(s) in filter string: run_id, IN, (, 'abc0'"],
     ["run_id IN ('a', ('b'))", "Invalid clause(s) in filter string: run_id, IN, (, 'a', ,, (, 'b', ), )"],
     [
       "source_path IN ('a')",
-      "Only the 'run_id' attribute supports comparison with a list of quoted string values.",
+      "Only ['name', 'run_id'] attributes support comparison with a list of quoted string values.",
     ],
     [
       'version_number IN (1)',
-      "Only the 'run_id' attribute supports comparison with a list of quoted string values.",
+      "Only ['name', 'run_id'] attributes support comparison with a list of quoted string values.",
     ],
     ['run_id = 5', "Only the '{'version_number'}' attributes support comparison with numeric values."],
     ["version_number ILIKE 'a'", 'Invalid comparator for attribute version_number: ILIKE'],
@@ -263,7 +274,7 @@ describe('limits (R26)', () => {
   test('a list of a hundred runs fits, as the pages of MLflow ask for it', () => {
     const runs = Array.from({ length: 100 }, (_, index) => `${index}`.padStart(32, 'a'))
     const filter = `run_id IN (${runs.map((run) => `'${run}'`).join(', ')})`
-    expect(ofVersions(filter).conditions).toEqual([{ kind: 'oneOf', attribute: 'run_id', values: runs }])
+    expect(ofVersions(filter).conditions).toEqual([list('run_id', 'IN', runs)])
   })
 })
 

@@ -106,11 +106,13 @@ function comparison(on: string, texts: string[]) {
 const onTag: fc.Arbitrary<Asked> = fc
   .tuple(fc.constantFrom(...keys), comparison('tag', values))
   .map(([key, { comparator, value }]) => ({ on: 'tag', key, comparator, value }))
-const onRuns: fc.Arbitrary<Asked> = fc.record({
-  on: fc.constant('run_id'),
-  comparator: fc.constant('IN'),
-  values: fc.array(fc.constantFrom(...runs), { minLength: 1, maxLength: 3 }),
-})
+function inList(on: 'name' | 'run_id', texts: string[]): fc.Arbitrary<Asked> {
+  return fc.record({
+    on: fc.constant(on),
+    comparator: fc.constantFrom('IN', 'NOT IN'),
+    values: fc.array(fc.constantFrom(...texts), { minLength: 1, maxLength: 3 }),
+  })
+}
 const onNumber: fc.Arbitrary<Asked> = fc.record({
   on: fc.constant('version_number'),
   comparator: fc.constantFrom('=', '!=', '<', '<=', '>', '>='),
@@ -118,12 +120,13 @@ const onNumber: fc.Arbitrary<Asked> = fc.record({
 })
 
 const conditions: Record<Entity, fc.Arbitrary<Asked>> = {
-  models: fc.oneof(comparison('name', names), onTag, onTag),
+  models: fc.oneof(comparison('name', names), inList('name', names), onTag, onTag),
   versions: fc.oneof(
     comparison('name', names),
     comparison('run_id', runs),
     comparison('source_path', sources),
-    onRuns,
+    inList('name', names),
+    inList('run_id', runs),
     onNumber,
     onTag,
     onTag,

@@ -5,7 +5,7 @@ import type { Entity } from './search-arbitraries.ts'
 /** A condition of a filter, before it is written down. */
 export type Asked =
   | { on: 'name' | 'run_id' | 'source_path'; comparator: string; value: string }
-  | { on: 'run_id'; comparator: 'IN'; values: string[] }
+  | { on: 'name' | 'run_id'; comparator: 'IN' | 'NOT IN'; values: string[] }
   | { on: 'version_number'; comparator: string; value: number }
   | { on: 'tag'; key: string; comparator: string; value: string }
 
@@ -90,7 +90,7 @@ function holds(row: Candidate, asked: Asked): boolean {
     const value = Object.hasOwn(row.tags, asked.key) ? row.tags[asked.key] : undefined
     return value !== undefined && compareTexts(value, asked.comparator, asked.value)
   }
-  if ('values' in asked) return asked.values.includes(row[asked.on])
+  if ('values' in asked) return asked.values.includes(row[asked.on]) === (asked.comparator === 'IN')
   return compareTexts(row[asked.on], asked.comparator, asked.value)
 }
 

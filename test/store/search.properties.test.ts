@@ -201,6 +201,7 @@ const brokenFilters: Record<string, Build> = {
   'lets a missing tag be unequal to all': replacingAll({
     'exists (\n      select 1 from ': 'true or exists (select 1 from ',
   }),
+  'takes what is not in a list for what is': replacing(' <> all(', ' = any('),
   'looks for prompts alone': replacing('not exists (select 1 from', 'exists (select 1 from'),
   'leaves no prompt out': replacing('not exists (select 1 from', 'true or exists (select 1 from'),
   'sees what is deleted': {
