@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { existsSync, openSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
+import { freePort } from '../src/free-port.ts'
 
 /** A child process that has said it is ready. `stop` asks it to end and waits; *never rejects*. */
 export type Child = { pid: number; log(): string; stop(): Promise<void> }
@@ -138,15 +138,4 @@ async function startChild(
       late.abort()
     },
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const probe = createServer()
-    probe.once('error', fail)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => done(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { placesBelow } from './artifacts/settings.ts'
 import type { Config } from './config.ts'
 import { OperatorError } from './errors.ts'
+import { freePort } from './free-port.ts'
 import { ensureAdminToken } from './http/admin-token.ts'
 import { buildApp } from './http/app.ts'
 import { consoleNotifier } from './notifiers/console.ts'
@@ -52,7 +53,8 @@ export async function start(config: Config, parts: Parts, outputs: Outputs): Pro
     }
   })
   try {
-    return { ...(await open(config, parts, outputs, (closer) => closers.push(closer))), close }
+    const opened = parts.serve ? await withPort(config) : config
+    return { ...(await open(opened, parts, outputs, (closer) => closers.push(closer))), close }
   } catch (error) {
     await close()
     throw error
@@ -112,6 +114,13 @@ async function open(
   const app = await buildApp({ ...deps, config, db, log, queues })
   onClose(() => app.close())
   return { url: await listen(app, config), databaseUrl }
+}
+
+// What links to the server has to name its port, and is made before it listens.
+async function withPort(config: Config): Promise<Config> {
+  if (config.port !== 0) return config
+  const port = await freePort(0, config.host)
+  return { ...config, port, publicUrl: config.publicUrl.replace(/:0$/, `:${port}`) }
 }
 
 function openNotifier(config: Config, log: Logger, print: (line: string) => void): Notifier {

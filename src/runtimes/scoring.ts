@@ -6,9 +6,10 @@
 //   P3. It is asked only once it has said that it listens: whoever else may have taken its port is not believed.
 //   P4. Nothing of what it is given passes a shell, and none of our own secrets reach it (R19, R38).
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperatorError } from '../errors.ts'
+import { freePort } from '../free-port.ts'
 import { UnusableModelError } from './unusable.ts'
 
 /** A scoring server that is up. `invoke` makes one call, `close` ends it. *Idempotent.* */
@@ -175,14 +176,4 @@ async function invoke(url: string, body: object, words: () => string): Promise<u
     if (signal.aborted) throw new UnusableModelError(`the model did not answer within ${callMs / 1000} s`)
     throw new UnusableModelError(`the model's process does not answer: ${faultIn(words())}`)
   }
-}
-
-/** A port that nobody listens on; somebody may take it before MLflow does, which then ends and says so. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('the system gave no port')
-  return address.port
 }

@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { open, readFile, rename, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { OperatorError } from '../errors.ts'
+import { freePort } from '../free-port.ts'
 import { type Place, processOptions, runAs } from './embedded-files.ts'
 
 /** The role that owns an embedded cluster. */
@@ -196,17 +196,4 @@ const logFileOf = (place: Place): string => join(place.dir, 'server.log')
 async function rememberedPort(place: Place): Promise<number> {
   const command = await readFile(join(place.cluster, 'postmaster.opts'), 'utf8').catch(() => '')
   return Number(/port=(\d+)/.exec(command)?.[1] ?? 0)
-}
-
-/** `wanted` if nobody listens there, else any free port of the loopback address. 0 wants any. */
-function freePort(wanted: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', (error) => (wanted === 0 ? reject(error) : resolve(freePort(0))))
-    probe.listen(wanted, '127.0.0.1', () => {
-      const address = probe.address()
-      const port = typeof address === 'object' && address !== null ? address.port : wanted
-      probe.close(() => resolve(port))
-    })
-  })
 }

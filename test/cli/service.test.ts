@@ -38,6 +38,18 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 )
 
+test('on a port of its own choice, serve sends people to where it listens', async () => {
+  const server = await open(['--with-workers'])
+  await server.stage('m', 0.9)
+  const { ci } = await server.tokens({ ci: 'registrar' })
+  const asked = await fetch(`${server.url}/api/2.0/mlflow/model-versions/transition-stage`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ci.GREENROOM_TOKEN}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'm', version: '1', stage: 'Production', archive_existing_versions: false }),
+  })
+  expect(await asked.json()).toMatchObject({ message: expect.stringContaining(`at ${server.url}/docs.`) })
+})
+
 test('a second signal ends a stop that takes long at once', async () => {
   const { process, url } = await open()
   // A request that never arrives as a whole keeps the server from closing for a while.

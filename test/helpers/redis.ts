@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { GenericContainer, Wait } from 'testcontainers'
 import { inject } from 'vitest'
+import { freePort } from '../../src/free-port.ts'
 
 /** A Redis for one test file. `stop` and `start` keep what was in it; null where the server is not ours. */
 export type TestRedis = {
@@ -96,13 +96,4 @@ function client(url: string) {
     flushAll: async () => void (await redis.flushall()),
     close: async () => redis.disconnect(),
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
