@@ -9,6 +9,7 @@ import type { Database } from './database.ts'
 import type { LockedModel } from './models.ts'
 import { prepared } from './prepared.ts'
 import type { EventTable } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
 /** Who acts, through which channel, and the id that follows the cause through everything it leads to. */
 export type Actor = { principal: string; channel: string; traceId: string }
@@ -123,27 +124,32 @@ export function listEvents(
 }
 
 /** Checks a model's whole chain; the `seq` of the first row that is missing or was changed, or null. */
-export async function findBrokenLink(db: Kysely<Database>, modelId: number): Promise<number | null> {
-  const rows = await db
-    .selectFrom('event')
-    .selectAll()
-    .where('model_id', '=', modelId)
-    .orderBy('seq')
-    .execute()
-  let previous = { seq: 0, hash: '' }
-  for (const { hash, ...content } of rows) {
-    const intact =
-      content.seq === previous.seq + 1 && content.prev_hash === previous.hash && hashOf(content) === hash
-    if (!intact) return previous.seq + 1
-    previous = { seq: content.seq, hash }
-  }
-  const model = await db
-    .selectFrom('registered_model')
-    .select('last_hash')
-    .where('id', '=', modelId)
-    .executeTakeFirst()
-  return model !== undefined && model.last_hash !== previous.hash ? previous.seq + 1 : null
+export function findBrokenLink(db: Kysely<Database>, modelId: number): Promise<number | null> {
+  return inTransaction(db, async (trx) => {
+    // What is recorded meanwhile belongs to no batch, nor to the end that the chain must have.
+    await sql`set transaction isolation level repeatable read, read only`.execute(trx)
+    let previous = { seq: 0, hash: '' }
+    for (let isEnd = false; !isEnd; ) {
+      const rows = await listEvents(trx, modelId, { afterSeq: previous.seq, limit: linksAtOnce })
+      for (const { hash, ...content } of rows) {
+        const intact =
+          content.seq === previous.seq + 1 && content.prev_hash === previous.hash && hashOf(content) === hash
+        if (!intact) return previous.seq + 1
+        previous = { seq: content.seq, hash }
+      }
+      isEnd = rows.length < linksAtOnce
+    }
+    const model = await trx
+      .selectFrom('registered_model')
+      .select('last_hash')
+      .where('id', '=', modelId)
+      .executeTakeFirst()
+    return model !== undefined && model.last_hash !== previous.hash ? previous.seq + 1 : null
+  })
 }
+
+// A long history is not held in memory as a whole.
+const linksAtOnce = 1_000
 
 function hashOf(content: Content): string {
   return sha256(canonicalJson(content))
