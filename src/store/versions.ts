@@ -214,8 +214,8 @@ export async function listBusyVersions(
   trx: Transaction<Database>,
   model: LockedModel,
 ): Promise<VersionRow[]> {
-  const isBusy = sql<boolean>`lifecycle -> 'context' ->> 'validationId' is not null
-    or lifecycle -> 'context' ->> 'requestId' is not null`
+  const isBusy = sql<boolean>`(lifecycle -> 'context' ->> 'validationId' is not null
+    or lifecycle -> 'context' ->> 'requestId' is not null)`
   const rows = await selectOf(trx, model.id).where(isBusy).orderBy('version').execute()
   return rows.map(asVersion)
 }

@@ -126,6 +126,17 @@ describe('deleting a model', () => {
     expect([await findBrokenLink(test.db, 1), await findBrokenLink(test.db, 2)]).toEqual([null, null])
   })
 
+  it('ends nothing of any other model', async () => {
+    const { requestId } = await registerToApproval(test.db, deps, 'asked')
+    await register(test.db, registration('checked'), by, deps)
+    await register(test.db, registration('m'), by, deps)
+    const before = await openCommands()
+    await deleteModel(test.db, 'm', by, deps)
+    expect((await loadRequest(test.db, requestId)).state).toBe('pending')
+    expect(await findVersion(test.db, { name: 'checked', version: 1 })).toMatchObject({ state: 'validating' })
+    expect(await openCommands()).toEqual(before.slice(0, -1))
+  })
+
   it('needs the model', async () => {
     await expect(deleteModel(test.db, 'm', by, deps)).rejects.toThrow(
       'There is no registered model named "m".',
