@@ -106,7 +106,7 @@ async function askWhy(underway: Underway, click: Click): Promise<void> {
   const found = await findRequest(underway, click)
   if (found.kind === 'refused') return tell(underway, click, null, found.why)
   const { request } = found
-  const model = await modelOfRequest(underway.db, request.id)
+  const { name: model } = await modelOfRequest(underway.db, request.id)
   const about = { name: model, version: request.version }
   const { name, mayApprove } = answererOf(underway, click.clicker, request)
   if (request.state !== 'pending')

@@ -16,13 +16,13 @@ import {
   insertDecision,
   listDecisions,
   loadRequest,
-  modelOfRequest,
+  lockModelOfRequest,
   saveApproval,
 } from '../store/approvals.ts'
 import { appendCommands } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
-import { type LockedModel, lockModel } from '../store/models.ts'
+import type { LockedModel } from '../store/models.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { findIncumbent, listIncumbents, loadVersion, type VersionRow } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
@@ -65,35 +65,42 @@ export async function answerRequest(
 ): Promise<AnswerOutcome> {
   if (answer.answer === 'decline' && answer.reason.trim() === '')
     throw new InvalidInputError('A decline needs a reason; say what would have to change.', 'reason_required')
-  const name = await modelOfRequest(db, requestId)
-  return inTransaction(db, async (trx): Promise<AnswerOutcome> => {
-    const model = await lockModel(trx, name) // D1: answers to one model's requests come one after another
-    const request = await loadRequest(trx, requestId)
-    const version = await loadVersion(trx, model, request.version)
-    const about = { name: model.name, version: version.version, requestId }
-    const principal = canonicalName(deps.policy, from.name)
-    if (request.state !== 'pending')
-      return { ...about, ...(await answeredBefore(trx, request, principal, answer)) }
-    const facts = factsOf(request, version, principal, from, deps)
-    const refusal = refusalOf(request.lifecycle.context, facts)
-    if (refusal === 'alreadyAnswered' && answer.answer === 'approve')
-      return { ...about, kind: 'duplicate', state: 'pending', why: explainRefusal(refusal) }
-    if (refusal !== null) return { ...about, kind: 'refused', refusal, why: explainRefusal(refusal) }
-    if (answer.answer === 'decline') {
-      await decline(trx, model, request, version, facts, answer.reason, by, deps)
-      return { ...about, kind: 'declined' }
-    }
-    const broken = await brokenPin(trx, model, request, version, deps)
-    if (broken !== null) {
-      await breakPin(trx, model, request, version, broken, by, deps)
-      return {
-        ...about,
-        kind: 'stale',
-        why: `${broken}; ask again with \`greenroom promote ${model.name}\`.`,
-      }
-    }
-    return { ...about, ...(await approve(trx, model, request, version, facts, answer, by, deps)) }
+  return inTransaction(db, async (trx) => {
+    const model = await lockModelOfRequest(trx, requestId) // D1: answers to one model's requests come one after another
+    return answerIn(trx, model, await loadRequest(trx, requestId), answer, from, by, deps)
   })
+}
+
+/** {@link answerRequest}, to a request that was loaded since this transaction locked its model. */
+export async function answerIn(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  request: ApprovalRow,
+  answer: Answer,
+  from: Answerer,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<AnswerOutcome> {
+  const about = { name: model.name, version: request.version, requestId: request.id }
+  const principal = canonicalName(deps.policy, from.name)
+  if (request.state !== 'pending')
+    return { ...about, ...(await answeredBefore(trx, request, principal, answer)) }
+  const version = await loadVersion(trx, model, request.version)
+  const facts = factsOf(request, version, principal, from, deps)
+  const refusal = refusalOf(request.lifecycle.context, facts)
+  if (refusal === 'alreadyAnswered' && answer.answer === 'approve')
+    return { ...about, kind: 'duplicate', state: 'pending', why: explainRefusal(refusal) }
+  if (refusal !== null) return { ...about, kind: 'refused', refusal, why: explainRefusal(refusal) }
+  if (answer.answer === 'decline') {
+    await decline(trx, model, request, version, facts, answer.reason, by, deps)
+    return { ...about, kind: 'declined' }
+  }
+  const broken = await brokenPin(trx, model, request, version, deps)
+  if (broken !== null) {
+    await breakPin(trx, model, request, version, broken, by, deps)
+    return { ...about, kind: 'stale', why: `${broken}; ask again with \`greenroom promote ${model.name}\`.` }
+  }
+  return { ...about, ...(await approve(trx, model, request, version, facts, answer, by, deps)) }
 }
 
 async function approve(

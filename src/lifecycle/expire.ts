@@ -1,9 +1,8 @@
 import type { Kysely } from 'kysely'
 import { advanceIn } from '../lifecycle.ts'
-import { loadRequest } from '../store/approvals.ts'
+import { loadRequest, lockModelOfRequest } from '../store/approvals.ts'
 import { type Attempt, finishCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
-import { lockModel } from '../store/models.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { loadVersion } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
@@ -15,11 +14,11 @@ import { endRequest } from './effects.ts'
  */
 export function expireRequest(
   db: Kysely<Database>,
-  watch: Attempt & { model: string; traceId: string; requestId: string },
+  watch: Attempt & { traceId: string; requestId: string },
   deps: LifecycleDeps,
 ): Promise<'expired' | 'ended before' | 'not yet'> {
   return inTransaction(db, async (trx) => {
-    const model = await lockModel(trx, watch.model)
+    const model = await lockModelOfRequest(trx, watch.requestId)
     const request = await loadRequest(trx, watch.requestId)
     if (request.state !== 'pending') {
       await finishCommand(trx, watch)

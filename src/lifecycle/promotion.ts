@@ -1,13 +1,17 @@
-import type { Kysely } from 'kysely'
-import { NotFoundError } from '../errors.ts'
-import { advance } from '../lifecycle.ts'
+import type { Kysely, Transaction } from 'kysely'
+import { advanceIn } from '../lifecycle.ts'
 import { listPending } from '../store/approvals.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
+import { type LockedModel, lockModel } from '../store/models.ts'
+import { inTransaction } from '../store/transaction.ts'
 import { stillHolds } from '../store/validations.ts'
-import { findIncumbent, findVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
-import { type Answerer, type AnswerOutcome, answerRequest } from './answer.ts'
+import { findIncumbent, loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
+import { type Answerer, type AnswerOutcome, answerIn } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
+
+/** Why, in the caller's words, and whether the incumbents are archived; unsaid, as the policy or the request says. */
+export type PromotionWish = { archiveExisting?: boolean; reason: string | null }
 
 /** What asking for a version's promotion led to. */
 export type PromotionOutcome =
@@ -24,32 +28,46 @@ export type PromotionOutcome =
 
 /**
  * Asks for a version's promotion to Production. For an approver, on an open request, it is their decision
- * like any other; otherwise it asks those who may decide. Behind a gate it never skips a check.
+ * like any other; otherwise it asks those who may decide. Behind a gate it never skips a check. Throws NotFoundError.
  */
-export async function promote(
+export function promote(
   db: Kysely<Database>,
   ref: VersionRef,
-  wish: { archiveExisting?: boolean; reason: string | null },
+  wish: PromotionWish,
   from: Answerer,
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<PromotionOutcome> {
-  const version = await findVersion(db, ref)
-  if (version === undefined) throw new NotFoundError(`There is no version ${ref.version} of "${ref.name}".`)
-  const about = { name: ref.name, version: ref.version }
-  const { rules, hash } = deps.policy.rulesFor(ref.name)
+  return inTransaction(db, async (trx) => {
+    const model = await lockModel(trx, ref.name)
+    return promoteIn(trx, model, await loadVersion(trx, model, ref.version), wish, from, by, deps)
+  })
+}
+
+/** {@link promote}, of a version that was loaded since this transaction locked its model. */
+export async function promoteIn(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  version: VersionRow,
+  wish: PromotionWish,
+  from: Answerer,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<PromotionOutcome> {
+  const about = { name: model.name, version: version.version }
+  const { rules, hash } = deps.policy.rulesFor(model.name)
   if (version.stage === 'Production') return { kind: 'alreadyLive', ...about }
   if (rules.gate === 'none') {
     const archiveExisting = wish.archiveExisting ?? rules.archiveExisting
     const event = { type: 'move', to: 'Production', gate: 'none', archiveExisting } as const
-    const outcome = await advance(db, ref, event, by, deps, { reason: wish.reason })
+    const outcome = await advanceIn(trx, model, version, event, by, deps, { reason: wish.reason })
     return outcome.kind === 'moved'
       ? { kind: 'moved', ...about }
       : { kind: 'notReady', ...about, why: `It cannot leave ${outcome.stage} now.` }
   }
-  const request = (await listPending(db, version.model_id)).find((pending) => pending.version === ref.version)
+  const request = (await listPending(trx, model.id)).find((pending) => pending.version === version.version)
   if (request !== undefined) {
-    const outcome = await answerRequest(db, request.id, { answer: 'approve', ...wish }, from, by, deps)
+    const outcome = await answerIn(trx, model, request, { answer: 'approve', ...wish }, from, by, deps)
     return outcome.kind === 'refused' && outcome.refusal === 'notAnApprover'
       ? {
           kind: 'asked',
@@ -59,10 +77,11 @@ export async function promote(
         }
       : outcome
   }
-  const incumbent = await findIncumbent(db, version.model_id)
-  const current = await stillHolds(db, version, { policyHash: hash, incumbent })
+  // Under the lock: a version that goes to Production meanwhile is one that this was not compared with (V8).
+  const incumbent = await findIncumbent(trx, model.id)
+  const current = await stillHolds(trx, version, { policyHash: hash, incumbent })
   const event = { type: 'requestApproval', current, freshId: deps.newId() } as const
-  const outcome = await advance(db, ref, event, by, deps, { reason: wish.reason })
+  const outcome = await advanceIn(trx, model, version, event, by, deps, { reason: wish.reason })
   return outcome.kind === 'moved'
     ? { kind: 'testing', ...about, why: whyNotYet(wish.archiveExisting, rules.archiveExisting) }
     : { kind: 'notReady', ...about, why: whyNotReady(version) }

@@ -6,23 +6,16 @@
 //       for Production is a request for approval or an approver's answer to one, and nothing leads back to None.
 //   T3. What a move archives is archived in the move's own transaction (V1).
 import type { Kysely, Transaction } from 'kysely'
-import { NotFoundError } from '../errors.ts'
-import { advance, advanceIn } from '../lifecycle.ts'
+import { advanceIn } from '../lifecycle.ts'
 import type { Stage } from '../machines/model-version.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
 import { inTransaction } from '../store/transaction.ts'
-import {
-  findVersion,
-  listVersionsIn,
-  loadVersion,
-  type VersionRef,
-  type VersionRow,
-} from '../store/versions.ts'
+import { listVersionsIn, loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
 import type { Answerer } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
-import { type PromotionOutcome, promote } from './promotion.ts'
+import { type PromotionOutcome, promoteIn } from './promotion.ts'
 
 /** Why something was not done at once. */
 export type Withheld =
@@ -51,11 +44,12 @@ export async function transitionStage(
   deps: LifecycleDeps,
 ): Promise<TransitionOutcome> {
   if (deps.policy.rulesFor(ref.name).rules.gate === 'none') return moveFreely(db, ref, wish, by, deps)
-  if (wish.to === 'Production') return askForProduction(db, ref, wish.archiveExisting, from, by, deps)
   return inTransaction(db, async (trx) => {
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
-    return moveGated(trx, model, version, wish, from, by, deps)
+    return wish.to === 'Production'
+      ? askForProduction(trx, model, version, wish.archiveExisting, from, by, deps)
+      : moveGated(trx, model, version, wish, from, by, deps)
   })
 }
 
@@ -156,23 +150,22 @@ async function moveToStaging(
 }
 
 async function askForProduction(
-  db: Kysely<Database>,
-  ref: VersionRef,
+  trx: Transaction<Database>,
+  model: LockedModel,
+  version: VersionRow,
   archiveExisting: boolean,
   from: Answerer,
   by: Actor,
   deps: LifecycleDeps,
 ): Promise<TransitionOutcome> {
-  const version = await findVersion(db, ref)
-  if (version === undefined) throw new NotFoundError(`There is no version ${ref.version} of "${ref.name}".`)
-  // One that was retired is asked about like any other, once it is back in Staging.
-  if (
-    version.stage === 'Archived' &&
-    (await advance(db, ref, { type: 'restore' }, by, deps)).kind === 'refused'
-  )
-    return refused('It never passed a validation; move it to Staging first, which has it checked.')
   const wish = { reason: null, ...(archiveExisting && { archiveExisting }) }
-  return outcomeOf(await promote(db, ref, wish, from, by, deps))
+  if (version.stage !== 'Archived')
+    return outcomeOf(await promoteIn(trx, model, version, wish, from, by, deps))
+  // One that was retired is asked about like any other, once it is back in Staging.
+  if ((await advanceIn(trx, model, version, { type: 'restore' }, by, deps)).kind === 'refused')
+    return refused('It never passed a validation; move it to Staging first, which has it checked.')
+  const restored = await loadVersion(trx, model, version.version)
+  return outcomeOf(await promoteIn(trx, model, restored, wish, from, by, deps))
 }
 
 function outcomeOf(promotion: PromotionOutcome): TransitionOutcome {

@@ -3,6 +3,7 @@ import { NotFoundError } from '../errors.ts'
 import { approvalMachineVersion } from '../machines/approval.ts'
 import type { Approval } from '../machines/decide.ts'
 import { type Database, json } from './database.ts'
+import { type LockedModel, lockFormerModel } from './models.ts'
 import type { ApprovalRequestTable, DecisionTable } from './schema.ts'
 import { readApproval } from './snapshots.ts'
 
@@ -103,16 +104,27 @@ export async function lockRequest(trx: Transaction<Database>, id: string): Promi
   return loadRequest(trx, id)
 }
 
-/** The name of the model that a request is about, even if it was deleted since. Throws NotFoundError for an unknown request. */
-export async function modelOfRequest(db: Kysely<Database>, id: string): Promise<string> {
-  const row = await db
+/** The model that a request is about, even if it was deleted since. Throws NotFoundError for an unknown request. */
+export async function modelOfRequest(
+  db: Kysely<Database>,
+  id: string,
+): Promise<{ id: number; name: string }> {
+  const model = await db
     .selectFrom('approval_request')
     .innerJoin('every_registered_model as model', 'model.id', 'approval_request.model_id')
-    .select('model.name')
+    .select(['model.id', 'model.name'])
     .where('approval_request.id', '=', id)
     .executeTakeFirst()
-  if (row === undefined) throw new NotFoundError(`There is no approval request ${id}.`)
-  return row.name
+  if (model === undefined) throw new NotFoundError(`There is no approval request ${id}.`)
+  return model
+}
+
+/** Locks the model that a request is about, whatever its name is by then, and even if it was deleted since. Throws NotFoundError. */
+export async function lockModelOfRequest(trx: Transaction<Database>, id: string): Promise<LockedModel> {
+  const model = await modelOfRequest(trx, id)
+  const locked = await lockFormerModel(trx, model.id)
+  if (locked === undefined) throw new Error(`the model of the approval request ${id} is gone`)
+  return locked
 }
 
 /** The open requests of a model. */

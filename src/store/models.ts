@@ -15,7 +15,7 @@ export type LockedModel = {
   nextVersion: number
   lastSeq: number
   lastHash: string
-  /** Whether there was any webhook to tell when it was locked. */
+  /** Whether there was any webhook to tell once it was locked. */
   hasListeners: boolean
 }
 
@@ -25,9 +25,6 @@ const lockedColumns = [
   'next_version as nextVersion',
   'last_seq as lastSeq',
   'last_hash as lastHash',
-  sql<boolean>`exists (select from webhook where status = 'ACTIVE' and deleted_at is null)`.as(
-    'hasListeners',
-  ),
 ] as const
 
 /** Locks a registered model until the transaction ends. Throws NotFoundError when there is none. */
@@ -35,6 +32,12 @@ export async function lockModel(trx: Transaction<Database>, name: string): Promi
   const model = await lockIfExists(trx, name)
   if (model === undefined) throw new NotFoundError(`There is no registered model named "${name}".`)
   return model
+}
+
+/** Locks a model by its id, even one that was deleted since, until the transaction ends; undefined when there never was one. */
+export function lockFormerModel(trx: Transaction<Database>, id: number): Promise<LockedModel | undefined> {
+  const row = trx.selectFrom('every_registered_model').select(lockedColumns).where('id', '=', id).forUpdate()
+  return withListeners(trx, row.executeTakeFirst())
 }
 
 /** Makes sure that a registered model exists, and locks it until the transaction ends. */
@@ -51,12 +54,12 @@ export function insertModel(
   model: { name: string; description: string | null },
   now: Date,
 ): Promise<LockedModel | undefined> {
-  return trx
+  const row = trx
     .insertInto('registered_model')
     .values({ ...model, created_at: now, updated_at: now })
     .onConflict((conflict) => conflict.column('name').where('deleted_at', 'is', null).doNothing())
     .returning(lockedColumns)
-    .executeTakeFirst()
+  return withListeners(trx, row.executeTakeFirst())
 }
 
 /** Finds a registered model by its name; undefined when there is none. */
@@ -68,10 +71,32 @@ export function findModel(
 }
 
 /** {@link lockModel}; undefined when there is none. */
-async function lockIfExists(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
-  const { rows } = await lockByName(trx, { name })
-  return rows[0]
+function lockIfExists(trx: Transaction<Database>, name: string): Promise<LockedModel | undefined> {
+  return withListeners(
+    trx,
+    lockByName(trx, { name }).then(({ rows }) => rows[0]),
+  )
 }
+
+type LockedRow = Omit<LockedModel, 'hasListeners'>
+
+// A statement of its own: the one that waits for a lock sees what was there before it waited.
+async function withListeners(
+  trx: Transaction<Database>,
+  locked: Promise<LockedRow | undefined>,
+): Promise<LockedModel | undefined> {
+  const [row, { rows }] = await Promise.all([locked, findListener(trx, {})])
+  return row && { ...row, hasListeners: rows.length > 0 }
+}
+
+const findListener = prepared((db, _: object) =>
+  db
+    .selectFrom('webhook')
+    .select('id')
+    .where('status', '=', sql.lit('ACTIVE'))
+    .where('deleted_at', 'is', null)
+    .limit(sql.lit(1)),
+)
 
 const lockByName = prepared((db, { name }: { name: string }) =>
   db.selectFrom('registered_model').select(lockedColumns).where('name', '=', name).forUpdate(),

@@ -24,20 +24,22 @@ export function inTransaction<T>(
   return lend(db, async (connection, executor) => {
     const trx = new Transaction<Database>({ ...neverUsed, executor })
     const send = (text: string) => connection.executeQuery<{ command: string }>(CompiledQuery.raw(text))
-    const left: Promise<unknown>[] = []
+    const left: Left = { statements: [], failed: [] }
     leftOf.set(trx, left)
     leaveToCommit(trx, send('begin'))
     try {
       const result = await work(trx)
+      await untilSent()
       leftOf.delete(trx)
-      const [end] = await Promise.all([send('commit'), ...left])
+      if (left.failed.length > 0) throw left.failed[0]
+      const [end] = await Promise.all([send('commit'), ...left.statements])
       // After a statement that failed, PostgreSQL takes a commit for a rollback.
       if (end.rows[0]?.command === 'ROLLBACK') throw new AbortedTransactionError()
       return result
     } catch (error) {
       leftOf.delete(trx)
       await send('rollback').catch(() => {}) // where the connection is lost, so is the transaction
-      const answers = await Promise.allSettled(left)
+      const answers = await Promise.allSettled(left.statements)
       throw answers.find((answer) => answer.status === 'rejected')?.reason ?? error
     }
   })
@@ -50,13 +52,23 @@ export function inTransaction<T>(
 export function leaveToCommit(trx: Transaction<Database>, ...statements: Promise<unknown>[]): void {
   const left = leftOf.get(trx)
   for (const statement of statements) {
-    statement.catch(() => {}) // the commit tells
+    statement.catch((error: unknown) => left?.failed.push(error)) // the commit tells
     if (left === undefined) throw new Error('nothing can be left to a commit that is under way')
-    left.push(statement)
+    left.statements.push(statement)
   }
 }
 
-const leftOf = new WeakMap<Transaction<Database>, Promise<unknown>[]>()
+type Left = { statements: Promise<unknown>[]; failed: unknown[] }
+
+const leftOf = new WeakMap<Transaction<Database>, Left>()
+
+/**
+ * Waits until what was asked for has either been sent or failed before that, with which the commit must not happen:
+ * PostgreSQL knows nothing of a statement that it never got. What is sent meanwhile still leaves in the same message.
+ */
+function untilSent(): Promise<void> {
+  return new Promise((done) => process.nextTick(done))
+}
 
 type Lease = { db: Promise<Kysely<Database>>; readers: number; giveBack: () => void }
 

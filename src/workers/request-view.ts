@@ -10,7 +10,7 @@ import { findFormerVersion, type VersionRow } from '../store/versions.ts'
 /** Collects what people are shown of a request as it stands now. Throws NotFoundError when there is none. */
 export async function loadRequestView(db: Kysely<Database>, requestId: string): Promise<RequestView> {
   const request = await loadRequest(db, requestId)
-  const model = await modelOfRequest(db, requestId)
+  const { name: model } = await modelOfRequest(db, requestId)
   const candidate = await loadView(db, request.model_id, request.version)
   if (candidate === null) throw new NotFoundError(`There is no version ${request.version} of "${model}".`)
   const incumbent =

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { answerRequest } from '../../src/lifecycle/answer.ts'
 import { expireRequest } from '../../src/lifecycle/expire.ts'
+import { deleteModel } from '../../src/lifecycle/removal.ts'
 import { loadRequest } from '../../src/store/approvals.ts'
 import { claimCommand, takeDue } from '../../src/store/commands.ts'
 import { findVersion } from '../../src/store/versions.ts'
@@ -45,6 +46,13 @@ it('a deadline that comes too early, by a clock that runs ahead, changes nothing
   const { requestId } = await registerToApproval(test.db, deps, 'm')
   expect(await expireRequest(test.db, await claimDeadline(requestId), deps)).toBe('not yet')
   expect((await loadRequest(test.db, requestId)).state).toBe('pending')
+})
+
+it('a deadline that was running when the model was deleted comes to an end', async () => {
+  const { requestId } = await registerToApproval(test.db, deps, 'm')
+  const deadline = await claimDeadline(requestId)
+  await deleteModel(test.db, 'm', actor('dora'), deps)
+  expect(await expireRequest(test.db, deadline, later)).toBe('ended before')
 })
 
 it('a deadline after the decision changes nothing', async () => {

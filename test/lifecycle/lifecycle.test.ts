@@ -4,11 +4,14 @@ import { answerRequest } from '../../src/lifecycle/answer.ts'
 import { promote } from '../../src/lifecycle/promotion.ts'
 import { advance, register } from '../../src/lifecycle.ts'
 import { findBrokenLink, listEvents } from '../../src/store/events.ts'
+import { lockModel } from '../../src/store/models.ts'
+import { inTransaction } from '../../src/store/transaction.ts'
 import { listValidations } from '../../src/store/validations.ts'
 import { findVersion, listIncumbents } from '../../src/store/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 import { actor, lifecycleDeps, registerToApproval, registration, runChecks } from '../helpers/lifecycle.ts'
 import { policyOf } from '../helpers/policies.ts'
+import { until } from '../helpers/until.ts'
 
 const deps = lifecycleDeps()
 const alice = { name: 'alice', mayApprove: true }
@@ -19,6 +22,16 @@ beforeEach(async () => {
   test = await openTestDatabase()
 })
 afterEach(() => test.close())
+
+/** Waits until so many others wait for a lock. */
+function untilWaiting(count: number): Promise<void> {
+  return until(async () => {
+    const { rows } = await sql`
+      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    `.execute(test.db)
+    return rows.length === count
+  }, 5_000)
+}
 
 async function standingOf(name: string, version: number): Promise<string> {
   const row = await findVersion(test.db, { name, version })
@@ -130,6 +143,25 @@ describe('promotion', () => {
     expect(await standingOf('m', 2)).toBe('Staging.ready')
     const late = await answerRequest(test.db, second.requestId, yes, alice, actor('alice'), deps)
     expect(late).toMatchObject({ kind: 'closed', state: 'stale' })
+  })
+
+  it('is asked for again with all checks when another went to Production meanwhile (V8)', async () => {
+    const first = await registerToApproval(test.db, deps, 'm')
+    const second = await registerToApproval(test.db, deps, 'm')
+    const no = { answer: 'decline', reason: 'not yet' } as const
+    await answerRequest(test.db, second.requestId, no, alice, actor('alice'), deps)
+    const [approved, asked] = await inTransaction(test.db, async (trx) => {
+      await lockModel(trx, 'm')
+      const approving = answerRequest(test.db, first.requestId, yes, alice, actor('alice'), deps)
+      await untilWaiting(1)
+      const wish = { reason: null }
+      const asking = promote(test.db, { name: 'm', version: 2 }, wish, alice, actor('alice'), deps)
+      await untilWaiting(2)
+      return [() => approving, () => asking] as const
+    })
+    expect([await approved(), await asked()]).toMatchObject([{ kind: 'promoted' }, { kind: 'testing' }])
+    const [validation] = await listValidations(test.db, 1, 2)
+    expect(validation).toMatchObject({ suite: 'all', incumbent_version: 1 })
   })
 
   it('turns an approval under a changed policy into a stale request (V8)', async () => {

@@ -66,6 +66,18 @@ describe('a transaction', () => {
     await expect(undone).rejects.toThrow(/registered_model_name/)
   })
 
+  test('is undone when a statement that was left to the commit cannot even be sent', async () => {
+    const never = async () => {
+      await null
+      throw new RangeError('no such statement')
+    }
+    const undone = inTransaction(db, async (trx) => {
+      leaveToCommit(trx, add(trx, 'a'), never())
+    })
+    await expect(undone).rejects.toThrow(new RangeError('no such statement'))
+    expect(await names()).toEqual([])
+  })
+
   test('does not pass for committed when its work overlooks a statement that failed', async () => {
     const undone = inTransaction(db, async (trx) => {
       await add(trx, 'a')
