@@ -168,7 +168,7 @@ export async function advanceIn(
   const { version: number, stage, state } = version
   const decision = decide(version.lifecycle, event)
   if (decision.kind === 'refused') return { kind: 'refused', name: model.name, version: number, stage, state }
-  const moved = movedTo(version, decision.next, now)
+  const moved = movedTo(version, decision.next, { seq: model.lastSeq + 1, now })
   const entry = { version: number, type: event.type, from: version, to: moved, ...cause }
   leaveToCommit(trx, saveLifecycle(trx, moved), recordEvent(trx, model, entry, by, now)) // A2
   leaveToCommit(trx, publishMove(trx, model, version, moved, by, cause.reason ?? null, now))

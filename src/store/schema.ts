@@ -58,6 +58,8 @@ export type ModelVersionTable = {
   updated_at: Timestamp
   /** Set on what is out of sight: see the views in `0002-registry.ts`. */
   deleted_at: ColumnType<Date | null, Date | null | undefined, Date>
+  /** The history row with which it came to Production; null elsewhere. */
+  production_seq: number | null
 }
 
 export type ModelVersionTagTable = { model_id: number; version: number; key: string; value: string }

@@ -57,6 +57,7 @@ export function newVersion(
     metrics: version.metrics,
     lifecycle,
     deleted_at: null,
+    production_seq: null,
   }
 }
 
@@ -116,17 +117,19 @@ export async function loadVersion(
 }
 
 /**
- * A version as it is in its new state. One that enters Production is not yet marked as being there alone: see
- * {@link markExclusive}. *Pure.*
+ * A version as it is in its new state, since the history row `at.seq`. One that enters Production is not yet marked as
+ * being there alone: see {@link markExclusive}. *Pure.*
  */
-export function movedTo(row: VersionRow, next: Lifecycle, now: Date): VersionRow {
+export function movedTo(row: VersionRow, next: Lifecycle, at: { seq: number; now: Date }): VersionRow {
+  const stage = stageOf(next)
   return {
     ...row,
-    stage: stageOf(next),
+    stage,
     state: stateOf(next),
     exclusive: false,
-    updated_at: now,
+    updated_at: at.now,
     lifecycle: next,
+    production_seq: stage === 'Production' ? (row.production_seq ?? at.seq) : null,
   }
 }
 
@@ -144,6 +147,7 @@ const updateLifecycle = prepared((db, row: Omit<VersionRow, 'lifecycle'> & { lif
       exclusive: row.exclusive,
       updated_at: row.updated_at,
       lifecycle: sql`${row.lifecycle}::jsonb`,
+      production_seq: row.production_seq,
     })
     .where('model_id', '=', row.model_id)
     .where('version', '=', row.version),
@@ -195,8 +199,7 @@ function selectIncumbents(db: Kysely<Database>, modelId: number | RawBuilder<num
     .select('version')
     .where('model_id', '=', modelId)
     .where('stage', '=', sql.lit('Production'))
-    .orderBy('updated_at', 'desc')
-    .orderBy('version', 'desc')
+    .orderBy('production_seq', 'desc')
 }
 
 /** The versions of a locked model that are in a stage, by number. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.ts'
+import { until } from './until.ts'
 
 /** A migrated, empty database of a test's own. `close` fails when a connection to it was left open. */
 export type TestDatabase = { db: Kysely<Database>; url: string; close(): Promise<void> }
@@ -49,4 +50,14 @@ async function admin(template: URL, statement: string): Promise<void> {
       await client.end()
     }
   }
+}
+
+/** Waits until so many others wait for a lock. */
+export function untilWaiting(db: Kysely<Database>, count: number): Promise<void> {
+  return until(async () => {
+    const { rows } = await sql`
+      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    `.execute(db)
+    return rows.length === count
+  }, 5_000)
 }

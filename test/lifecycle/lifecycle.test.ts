@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describeVersion } from '../../src/lifecycle/annotations.ts'
 import { answerRequest } from '../../src/lifecycle/answer.ts'
 import { promote } from '../../src/lifecycle/promotion.ts'
 import { advance, register } from '../../src/lifecycle.ts'
@@ -8,10 +9,9 @@ import { lockModel } from '../../src/store/models.ts'
 import { inTransaction } from '../../src/store/transaction.ts'
 import { listValidations } from '../../src/store/validations.ts'
 import { findVersion, listIncumbents } from '../../src/store/versions.ts'
-import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+import { openTestDatabase, type TestDatabase, untilWaiting } from '../helpers/database.ts'
 import { actor, lifecycleDeps, registerToApproval, registration, runChecks } from '../helpers/lifecycle.ts'
 import { policyOf } from '../helpers/policies.ts'
-import { until } from '../helpers/until.ts'
 
 const deps = lifecycleDeps()
 const alice = { name: 'alice', mayApprove: true }
@@ -22,16 +22,6 @@ beforeEach(async () => {
   test = await openTestDatabase()
 })
 afterEach(() => test.close())
-
-/** Waits until so many others wait for a lock. */
-function untilWaiting(count: number): Promise<void> {
-  return until(async () => {
-    const { rows } = await sql`
-      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-    `.execute(test.db)
-    return rows.length === count
-  }, 5_000)
-}
 
 async function standingOf(name: string, version: number): Promise<string> {
   const row = await findVersion(test.db, { name, version })
@@ -136,6 +126,19 @@ describe('promotion', () => {
     expect(await listIncumbents(test.db, 1)).toEqual([2, 1])
   })
 
+  it('counts the version that came to Production last as the incumbent, whatever is said of another one since', async () => {
+    const both = { ...yes, archiveExisting: false }
+    for (let n = 0; n < 2; n++) {
+      const { requestId } = await registerToApproval(test.db, deps, 'm')
+      await answerRequest(test.db, requestId, both, alice, actor('alice'), deps)
+    }
+    const third = await registerToApproval(test.db, deps, 'm')
+    await describeVersion(test.db, { name: 'm', version: 1 }, 'a better word', new Date())
+    const outcome = await answerRequest(test.db, third.requestId, both, alice, actor('alice'), deps)
+    expect(outcome.kind).toBe('promoted')
+    expect(await listIncumbents(test.db, 1)).toEqual([3, 2, 1])
+  })
+
   it('makes every other open request stale, since it was asked against another incumbent (V8)', async () => {
     const first = await registerToApproval(test.db, deps, 'm')
     const second = await registerToApproval(test.db, deps, 'm')
@@ -153,10 +156,10 @@ describe('promotion', () => {
     const [approved, asked] = await inTransaction(test.db, async (trx) => {
       await lockModel(trx, 'm')
       const approving = answerRequest(test.db, first.requestId, yes, alice, actor('alice'), deps)
-      await untilWaiting(1)
+      await untilWaiting(test.db, 1)
       const wish = { reason: null }
       const asking = promote(test.db, { name: 'm', version: 2 }, wish, alice, actor('alice'), deps)
-      await untilWaiting(2)
+      await untilWaiting(test.db, 2)
       return [() => approving, () => asking] as const
     })
     expect([await approved(), await asked()]).toMatchObject([{ kind: 'promoted' }, { kind: 'testing' }])

@@ -1,13 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { tagVersion } from '../../src/lifecycle/annotations.ts'
 import { answerRequest } from '../../src/lifecycle/answer.ts'
 import { publish } from '../../src/lifecycle/publish.ts'
 import { register } from '../../src/lifecycle.ts'
 import { lockModel } from '../../src/store/models.ts'
 import { saveModelTags } from '../../src/store/tags.ts'
+import { inTransaction } from '../../src/store/transaction.ts'
 import { insertWebhook } from '../../src/store/webhooks.ts'
 import { eventNames } from '../../src/webhooks/events.ts'
 import type { Happening } from '../../src/webhooks/happenings.ts'
-import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+import { openTestDatabase, type TestDatabase, untilWaiting } from '../helpers/database.ts'
 import { actor, lifecycleDeps, registerToApproval, registration } from '../helpers/lifecycle.ts'
 
 let test: TestDatabase
@@ -39,6 +41,22 @@ const happen = (happening: Happening) =>
   test.db.transaction().execute(async (trx) => {
     await publish(trx, await lockModel(trx, 'm'), happening, actor('alice'), new Date())
   })
+
+it('a webhook hears of what was done after it was made, by whoever waited for the model meanwhile', async () => {
+  await register(test.db, registration('m'), actor('ci'), deps)
+  await test.db.deleteFrom('webhook_delivery').execute()
+  await test.db.updateTable('webhook').set({ status: 'DISABLED' }).execute()
+  const tagging = await inTransaction(test.db, async (trx) => {
+    await lockModel(trx, 'm')
+    const tag = { key: 'k', value: 'v' }
+    const waiting = tagVersion(test.db, { name: 'm', version: 1 }, tag, actor('alice'), new Date())
+    await untilWaiting(test.db, 1)
+    await test.db.updateTable('webhook').set({ status: 'ACTIVE' }).execute()
+    return () => waiting
+  })
+  await tagging()
+  expect(await told()).toEqual([['model_version_tag.set', { name: 'm', version: '1', key: 'k', value: 'v' }]])
+})
 
 describe('the door tells', () => {
   it('of a model that comes with its first version, of every version and of every change of stage, by whom and why, and of nothing in between', async () => {

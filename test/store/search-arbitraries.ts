@@ -120,16 +120,19 @@ const onNumber: fc.Arbitrary<Asked> = fc.record({
 })
 
 const conditions: Record<Entity, fc.Arbitrary<Asked>> = {
-  models: fc.oneof(comparison('name', names), inList('name', names), onTag, onTag),
+  models: fc.oneof(
+    { weight: 2, arbitrary: comparison('name', names) },
+    { weight: 4, arbitrary: onTag },
+    inList('name', names),
+  ),
   versions: fc.oneof(
-    comparison('name', names),
-    comparison('run_id', runs),
-    comparison('source_path', sources),
+    { weight: 2, arbitrary: comparison('name', names) },
+    { weight: 2, arbitrary: comparison('run_id', runs) },
+    { weight: 2, arbitrary: comparison('source_path', sources) },
+    { weight: 2, arbitrary: onNumber },
+    { weight: 4, arbitrary: onTag },
     inList('name', names),
     inList('run_id', runs),
-    onNumber,
-    onTag,
-    onTag,
   ),
 }
 

@@ -115,7 +115,7 @@ const isSame = (a: string[], b: string[]) => JSON.stringify(a) === JSON.stringif
 
 function filtersAgree(entity: Entity, build: Build): Promise<string | null> {
   const filters = fc.array(fc.tuple(askedOf(entity), style), { minLength: 12, maxLength: 12 })
-  return findViolation(fc.tuple(registry, filters), 80, ([models, searches]) =>
+  return findViolation(fc.tuple(registry, filters), 120, ([models, searches]) =>
     withRegistry(models, async (db) => {
       for (const [asked, how] of searches) {
         const { found } = await pageOf(db, entity, { filter: writeFilter(asked, how) }, build)

@@ -4,6 +4,7 @@ import { registry } from './0002-registry.ts'
 import { names } from './0003-names.ts'
 import { webhooks } from './0004-webhooks.ts'
 import { indexes } from './0005-indexes.ts'
+import { production } from './0006-production.ts'
 
 /** All migrations by name, applied in the order of their names. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '0003-names': names,
   '0004-webhooks': webhooks,
   '0005-indexes': indexes,
+  '0006-production': production,
 }
