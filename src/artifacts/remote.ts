@@ -69,6 +69,23 @@ export async function contentOf(response: Response, named: string): Promise<Asyn
   return response.body
 }
 
+/** The body of an answer as text. Throws UnavailableSourceError when it is longer than `mostBytes`, or breaks off. */
+export async function textOf(response: Response, named: string, mostBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let left = mostBytes
+  try {
+    for await (const chunk of response.body ?? empty()) {
+      left -= chunk.length
+      if (left < 0) break
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw new UnavailableSourceError(`${named} broke off while it answered: ${reasonOf(error)}`)
+  }
+  if (left < 0) throw new UnavailableSourceError(`${named} says more than is read of one answer`)
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
+
 /** What an answer other than success says about the artifact. */
 export async function refusalOf(response: Response, named: string): Promise<Error> {
   await response.body?.cancel()

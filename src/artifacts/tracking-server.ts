@@ -10,12 +10,20 @@ import {
   type RemoteFile,
   refusalOf,
   request,
+  textOf,
   UnavailableSourceError,
 } from './remote.ts'
 
 /** How to reach a tracking server. `url` has no slash at its end; `authorization` is sent to it alone. */
 export type Tracking = { url: string; authorization: string | null }
 
+/** How long one answer may take to arrive whole, and how large it may be. */
+type AnswerLimits = { waitMs: number; mostBytes: number }
+
+// A run can have thousands of parameters and metrics, and a folder thousands of files.
+const answerLimits: AnswerLimits = { waitMs: 10_000, mostBytes: 16 * 1024 ** 2 }
+// The server may have to collect it from a bucket, page by page.
+const listingLimits: AnswerLimits = { ...answerLimits, waitMs: 60_000 }
 const mostModelsOfRun = 20
 const mostDatasets = 20
 // The prefix of all of its routes below the address that clients are given.
@@ -67,15 +75,17 @@ export async function askTracking(source: string, tracking: Tracking, signal: Ab
 
 /**
  * What a run says it was trained on: the datasets it logged as inputs, by name and digest. Null when it names none, or
- * the server knows no such run. Throws UnavailableSourceError when the server does not answer.
+ * the server knows no such run. Throws UnavailableSourceError when the server does not answer within the limits.
  */
 export async function readDatasets(
   tracking: Tracking,
   runId: string,
   signal: AbortSignal,
+  limits = answerLimits,
 ): Promise<string | null> {
+  const route = `mlflow/runs/get?run_id=${encodeURIComponent(runId)}`
   try {
-    const { run } = await ask(tracking, `mlflow/runs/get?run_id=${encodeURIComponent(runId)}`, inputs, signal)
+    const { run } = await ask(tracking, route, inputs, signal, limits)
     const named = run.inputs?.dataset_inputs.map(({ dataset }) => `${dataset.name} (${dataset.digest})`) ?? []
     return named.length === 0 ? null : [...new Set(named)].slice(0, mostDatasets).join(', ')
   } catch (error) {
@@ -144,7 +154,7 @@ async function* listFiles(
   if (budget.folders < 0)
     throw new UnreadableSourceError(`mlflow-artifacts:/${top} has more folders than are read from here`)
   const route = `mlflow-artifacts/artifacts?path=${encodeURIComponent(joined(top, folder))}`
-  const { files } = await ask(tracking, route, listing, signal)
+  const { files } = await ask(tracking, route, listing, signal, listingLimits)
   for (const file of files) {
     // The last part of it is what the entry is called, however much of its path the server says.
     const path = joined(folder, file.path.split('/').at(-1) || '.')
@@ -172,13 +182,30 @@ async function ask<T>(
   route: string,
   shape: z.ZodType<T>,
   signal: AbortSignal,
+  { waitMs, mostBytes } = answerLimits,
 ): Promise<T> {
-  const response = await send(tracking, route, signal)
   const named = `${tracking.url}${api}/${route}`
-  if (!response.ok) throw await refusalOf(response, named)
-  const answer = shape.safeParse(await response.json().catch(() => undefined))
-  if (answer.success) return answer.data
+  const late = AbortSignal.timeout(waitMs)
+  try {
+    const response = await send(tracking, route, AbortSignal.any([signal, late]))
+    if (!response.ok) throw await refusalOf(response, named)
+    const answer = shape.safeParse(parsed(await textOf(response, named, mostBytes)))
+    if (answer.success) return answer.data
+  } catch (error) {
+    signal.throwIfAborted()
+    if (late.aborted) throw new UnavailableSourceError(`${named} does not answer within ${waitMs / 1_000} s`)
+    throw error
+  }
   throw new UnavailableSourceError(`${named} does not answer as an MLflow tracking server does`)
+}
+
+/** What a text of JSON says; undefined where it is none. *Pure.* */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function send({ url, authorization }: Tracking, route: string, signal: AbortSignal): Promise<Response> {

@@ -26,7 +26,8 @@ export type CommandKind = keyof CommandPayloads
 /** The queue that carries each kind. */
 export const queueOf = {
   runCheck: 'checks',
-  readDataset: 'checks',
+  // A tracking server that says nothing must hold up neither checks nor what people or receivers are told.
+  readDataset: 'lookups',
   postRequest: 'notifications',
   updateRequest: 'notifications',
   expireRequest: 'notifications',

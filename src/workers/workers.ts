@@ -44,10 +44,12 @@ export type WorkerDeps = {
   /** Tries to end a command that has failed too often in its own way; false leaves it to be buried. */
   giveUp: (command: ClaimedCommand, why: string) => Promise<boolean>
   now: () => Date
-  concurrency: Record<QueueName, number>
+  concurrency: Record<Exclude<QueueName, 'lookups'>, number>
   shutdownMs: number
 }
 
+// Not to be set: a registration asks for one lookup at most, and nothing waits for what it finds.
+const lookupsAtOnce = 2
 const leaseMs = 8_000
 const heartbeatMs = 2_500
 const maxCheckFailures = 3
@@ -62,8 +64,9 @@ const shutdown = new Error('the worker is stopping')
 export function startWorkers(deps: WorkerDeps): Background {
   const active = new Map<AbortController, Attempt>()
   const process: Processor = (data) => runJob(deps, active, data)
+  const concurrency: Record<QueueName, number> = { ...deps.concurrency, lookups: lookupsAtOnce }
   const consumers: Consumer[] = queueNames.map((name) =>
-    deps.queues.consume(name, deps.concurrency[name], process),
+    deps.queues.consume(name, concurrency[name], process),
   )
   return {
     stop: async () => {

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { locate } from '../../src/artifacts/fetch.ts'
 import { placesBelow, trackingFrom } from '../../src/artifacts/settings.ts'
-import type { HttpServer } from '../helpers/http-server.ts'
+import { readDatasets } from '../../src/artifacts/tracking-server.ts'
+import { type Handler, type HttpServer, serveHttp } from '../helpers/http-server.ts'
 import { startTracking } from '../helpers/tracking-server.ts'
 import { fetched, patient } from './fetched.ts'
 
@@ -88,6 +90,52 @@ test('a server that does not know us is not the fault of the artifact', async ()
     await expect(failure).rejects.toMatchObject({ name: 'UnavailableSourceError' })
     await expect(failure).rejects.toThrow('access is denied')
   }
+})
+
+describe('what a run was trained on is asked for within limits', () => {
+  const waitMs = 300
+  const unlimited = { waitMs: 3_600_000, mostBytes: Number.POSITIVE_INFINITY }
+
+  /** What a tracking server is that answers every question in this way. */
+  async function serverThat(answers: Handler) {
+    const server = await serveHttp(answers)
+    onTestFinished(() => server.close())
+    return { url: server.url, authorization: null }
+  }
+
+  test.each<[string, Handler]>([
+    ['says nothing', () => {}],
+    ['never comes to an end', (_, __, response) => void response.writeHead(200).write('{"run": {')],
+  ])('a server that %s is not waited for; on a build without the limit it is', async (_, answers) => {
+    const tracking = await serverThat(answers)
+    const asked = readDatasets(tracking, 'r1', patient(), { ...unlimited, waitMs })
+    await expect(asked).rejects.toMatchObject({ name: 'UnavailableSourceError' })
+    await expect(asked).rejects.toThrow('does not answer within 0.3 s')
+    const stop = new AbortController()
+    const patiently = readDatasets(tracking, 'r1', stop.signal, unlimited)
+    expect(await Promise.race([patiently, sleep(3 * waitMs, 'still waiting')])).toBe('still waiting')
+    stop.abort(new Error('the worker is stopping'))
+    await expect(patiently).rejects.toThrow('the worker is stopping')
+  })
+
+  test('no more is read of an answer than the bound; on a build without it all is', async () => {
+    const body = JSON.stringify({ run: {}, padding: 'x'.repeat(1024 ** 2) })
+    const tracking = await serverThat((_, __, response) => void response.end(body))
+    const asked = readDatasets(tracking, 'r1', patient(), { ...unlimited, mostBytes: 100_000 })
+    await expect(asked).rejects.toMatchObject({ name: 'UnavailableSourceError' })
+    await expect(asked).rejects.toThrow('says more than is read of one answer')
+    expect(await readDatasets(tracking, 'r1', patient(), unlimited)).toBeNull()
+  })
+
+  test('an answer that breaks off is not the fault of the run', async () => {
+    const tracking = await serverThat((_, __, response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('{"run"')
+      setTimeout(() => response.destroy(), 50)
+    })
+    const asked = readDatasets(tracking, 'r1', patient())
+    await expect(asked).rejects.toMatchObject({ name: 'UnavailableSourceError' })
+    await expect(asked).rejects.toThrow('broke off while it answered')
+  })
 })
 
 test('who calls is read from the variables that MLflow has for it; a user goes before a token', () => {

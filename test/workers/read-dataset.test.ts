@@ -1,11 +1,21 @@
+import { sql } from 'kysely'
+import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { placesBelow } from '../../src/artifacts/settings.ts'
 import { register } from '../../src/lifecycle.ts'
+import { finishCommand } from '../../src/store/commands.ts'
 import { findTaggedVersion } from '../../src/store/versions.ts'
+import { startDispatcher } from '../../src/workers/dispatcher.ts'
+import { openQueues } from '../../src/workers/queues.ts'
 import { runReadDataset } from '../../src/workers/read-dataset.ts'
+import { type CommandRunner, startWorkers } from '../../src/workers/workers.ts'
 import { openTestDatabase } from '../helpers/database.ts'
+import { serveHttp } from '../helpers/http-server.ts'
 import { actor, claimAll, lifecycleDeps, registration } from '../helpers/lifecycle.ts'
 import { startTracking } from '../helpers/tracking-server.ts'
+import { until } from '../helpers/until.ts'
+
+const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
 
 /** Registers a version of run r1, and reads what that was trained on; gives the version's tags. */
 async function readOf(datasets: { name: string; digest: string }[], tags: Record<string, string> = {}) {
@@ -19,7 +29,6 @@ async function readOf(datasets: { name: string; digest: string }[], tags: Record
   await register(db, registration('m', { runId: 'r1', tags }), actor('ci'), deps)
   const commands = (await claimAll(db)).filter((command) => command.kind === 'readDataset')
   for (const command of commands) {
-    const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
     const checks = { artifactRoots: [], places, sandbox }
     await runReadDataset({ db, checks, now: deps.now }, command, new AbortController().signal)
   }
@@ -46,4 +55,54 @@ test('nobody is asked where there is no tracking server', async () => {
   onTestFinished(close)
   await register(db, registration('m', { runId: 'r1' }), actor('ci'), lifecycleDeps())
   expect((await claimAll(db)).map(({ kind }) => kind)).toEqual(['runCheck'])
+})
+
+/** How many of four checks end within three seconds while a tracking server that says nothing is asked in `queue`. */
+async function checksBesides(queue: 'lookups' | 'checks'): Promise<number> {
+  const { db, url, close } = await openTestDatabase()
+  onTestFinished(close)
+  const server = await serveHttp(() => {})
+  onTestFinished(() => server.close())
+  const places = placesBelow([], { url: server.url, authorization: null })
+  const deps = { ...lifecycleDeps(), readsRuns: true }
+  for (const name of ['a', 'b', 'c', 'd'])
+    await register(db, registration(name, { runId: name }), actor('ci'), deps)
+  const inAnHour = sql<Date>`now() + interval '1 hour'`
+  await db.updateTable('command').set({ run_at: inAnHour }).where('kind', '=', 'runCheck').execute()
+  await db.updateTable('command').set({ queue }).where('kind', '=', 'readDataset').execute()
+
+  const run: CommandRunner = async (command, signal) => {
+    if (command.kind === 'readDataset')
+      return runReadDataset(
+        { db, checks: { artifactRoots: [], places, sandbox }, now: deps.now },
+        command,
+        signal,
+      )
+    await db.transaction().execute((trx) => finishCommand(trx, command))
+    return { kind: 'done', note: 'checked' }
+  }
+  const log = pino({ level: 'silent' })
+  const queues = await openQueues({ redisUrl: null, databaseUrl: url, onError: () => {} })
+  const concurrency = { checks: 1, notifications: 1, deliveries: 1 }
+  const giveUp = async () => false
+  const workers = startWorkers({ db, queues, log, run, giveUp, now: deps.now, concurrency, shutdownMs: 100 })
+  const dispatcher = startDispatcher({ db, databaseUrl: url, queues, log })
+  onTestFinished(async () => {
+    await dispatcher.stop()
+    await workers.stop()
+    await queues.close()
+  })
+  await until(() => server.requests.length > 0)
+  await db.updateTable('command').set({ run_at: sql`now()` }).where('kind', '=', 'runCheck').execute()
+  const checked = async () => {
+    const query = db.selectFrom('command').select('id').where('kind', '=', 'runCheck')
+    return (await query.where('status', '=', 'done').execute()).length
+  }
+  await until(async () => (await checked()) === 4, 3_000).catch(() => {})
+  return checked()
+}
+
+test('a tracking server that says nothing holds up no check; asked in the slots of checks it would', async () => {
+  expect(await checksBesides('lookups')).toBe(4)
+  expect(await checksBesides('checks')).toBe(0)
 })
