@@ -240,6 +240,20 @@ export async function cancelDeadline(trx: Transaction<Database>, requestId: stri
     .execute()
 }
 
+/** Tells whether a rewrite of a request's message is to come that no worker has begun. */
+export async function isRewriteWaiting(db: Kysely<Database>, requestId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('command')
+    .select('id')
+    .where('queue', '=', queueOf.updateRequest)
+    .where(isIn('pending', 'queued'))
+    .where('kind', '=', 'updateRequest')
+    .where(sql<string>`payload ->> 'requestId'`, '=', requestId)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 /** How many commands stand where, for the metrics and the readiness check. */
 export function countCommands(
   db: Kysely<Database>,

@@ -2,13 +2,25 @@
 //
 // Invariants:
 //   T1. What was shown is compared with what holds now before the command ends; if it differs, the message is
-//       rewritten by a command of its own. So the last rewrite always shows the end, whatever overtook what.
+//       rewritten by a command of its own. The same is done by an attempt that finds after sending that it was
+//       overtaken, for what it sent may have landed last. So the last rewrite shows the end, whatever overtook what,
+//       unless it was sent by a process that died in its call.
 //   T2. Posting may happen more than once, never under two identities: all copies act as the same request (V12).
+//   T3. An attempt that was overtaken asks for no rewrite where one waits that has not begun: that one shows what
+//       holds later. So of all that overtake each other one waits at most, and the first that keeps its lease is
+//       the last.
 import type { Transaction } from 'kysely'
+import { LostLeaseError } from '../errors.ts'
 import { expireRequest } from '../lifecycle/expire.ts'
 import type { Delivery, MessageRef, RequestView } from '../notifiers/notifier.ts'
 import { listDecisions, loadRequest, lockRequest, saveMessage } from '../store/approvals.ts'
-import { appendCommands, type ClaimedCommand, finishCommand } from '../store/commands.ts'
+import {
+  appendCommands,
+  type ClaimedCommand,
+  finishCommand,
+  isRewriteWaiting,
+  type NewCommand,
+} from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import { inTransaction } from '../store/transaction.ts'
 import type { CommandDeps } from './deps.ts'
@@ -53,19 +65,38 @@ export async function runReplyPrivately(deps: CommandDeps, command: Of<'replyPri
   return sent.kind === 'sent' ? finish(deps, command, 'told privately') : asEnded(sent)
 }
 
+type Shows = Of<'postRequest' | 'updateRequest'>
+
 async function endShown(
   deps: CommandDeps,
-  command: Of<'postRequest' | 'updateRequest'>,
+  command: Shows,
   shown: RequestView,
   posted: MessageRef | null,
 ): Promise<void> {
+  try {
+    await inTransaction(deps.db, async (trx) => {
+      await finishCommand(trx, command)
+      if (posted !== null) await saveMessage(trx, shown.id, posted)
+      if (!(await stillHolds(trx, shown))) await appendCommands(trx, [rewriteAfter(deps, command)]) // T1
+    })
+  } catch (error) {
+    if (error instanceof LostLeaseError) await rewriteOnceMore(deps, command) // T1
+    throw error
+  }
+}
+
+// The row is locked so that of several that were overtaken each sees what the one before it has asked for.
+async function rewriteOnceMore(deps: CommandDeps, command: Shows): Promise<void> {
+  const { requestId } = command.payload
   await inTransaction(deps.db, async (trx) => {
-    await finishCommand(trx, command)
-    if (posted !== null) await saveMessage(trx, shown.id, posted)
-    if (await stillHolds(trx, shown)) return
-    const { model, version, traceId, payload } = command
-    await appendCommands(trx, [{ id: deps.newId(), kind: 'updateRequest', payload, model, version, traceId }]) // T1
+    await lockRequest(trx, requestId)
+    if (await isRewriteWaiting(trx, requestId)) return // T3
+    await appendCommands(trx, [rewriteAfter(deps, command)])
   })
+}
+
+function rewriteAfter({ newId }: CommandDeps, { model, version, traceId, payload }: Shows): NewCommand {
+  return { id: newId(), kind: 'updateRequest', payload, model, version, traceId }
 }
 
 // The row is locked so that a decision is either seen here or finds the message's coordinates saved.

@@ -28,6 +28,20 @@ export const withoutFence: KyselyPlugin = rewriting((node) =>
     : node,
 )
 
+/** A build that asks for nothing: no command is appended. */
+export const withoutNewCommands: KyselyPlugin = rewriting((node) => {
+  if (node.kind !== 'InsertQueryNode' || !concerns(node.into, 'command')) return node
+  const { columns: _, ...rest } = node
+  return { ...rest, values: RawNode.createWithSql('select * from command where false') }
+})
+
+/** A build that sees no command when it looks for one. */
+export const withoutSightOfCommands: KyselyPlugin = rewriting((node) =>
+  node.kind === 'SelectQueryNode' && concerns(node.from, 'command')
+    ? { ...node, where: WhereNode.create(RawNode.createWithSql('false')) }
+    : node,
+)
+
 /** A build whose statements in template literals have their fixed texts rewritten; what is bound stays as it is. */
 export function rewritingText(rewrite: (fragment: string) => string): KyselyPlugin {
   const rewriteRaw = (node: RawNode): RawNode => ({
@@ -41,7 +55,11 @@ export function rewritingText(rewrite: (fragment: string) => string): KyselyPlug
 }
 
 function updates(node: UpdateQueryNode, table: string): boolean {
-  return JSON.stringify(node.table)?.includes(`"${table}"`) ?? false
+  return concerns(node.table, table)
+}
+
+function concerns(part: OperationNode | undefined, table: string): boolean {
+  return JSON.stringify(part)?.includes(`"${table}"`) ?? false
 }
 
 // A condition is a chain of ANDs whose innermost left side is the one on the id.
