@@ -98,9 +98,12 @@ export async function loadRequest(db: Kysely<Database>, id: string): Promise<App
   return asRequest(row)
 }
 
-/** Loads a request and holds its row until the transaction ends. Throws NotFoundError when there is none. */
+/**
+ * Loads a request and holds its row until the transaction ends, but not against those who add decisions to it: they
+ * would wait for each other. Throws NotFoundError when there is none.
+ */
 export async function lockRequest(trx: Transaction<Database>, id: string): Promise<ApprovalRow> {
-  await trx.selectFrom('approval_request').select('id').where('id', '=', id).forUpdate().execute()
+  await trx.selectFrom('approval_request').select('id').where('id', '=', id).forNoKeyUpdate().execute()
   return loadRequest(trx, id)
 }
 

@@ -13,7 +13,7 @@ import type { Transaction } from 'kysely'
 import { LostLeaseError } from '../errors.ts'
 import { expireRequest } from '../lifecycle/expire.ts'
 import type { Delivery, MessageRef, RequestView } from '../notifiers/notifier.ts'
-import { listDecisions, loadRequest, lockRequest, saveMessage } from '../store/approvals.ts'
+import { type ApprovalRow, listDecisions, loadRequest, lockRequest, saveMessage } from '../store/approvals.ts'
 import {
   appendCommands,
   type ClaimedCommand,
@@ -76,8 +76,9 @@ async function endShown(
   try {
     await inTransaction(deps.db, async (trx) => {
       await finishCommand(trx, command)
+      const request = await lockRequest(trx, shown.id)
       if (posted !== null) await saveMessage(trx, shown.id, posted)
-      if (!(await stillHolds(trx, shown))) await appendCommands(trx, [rewriteAfter(deps, command)]) // T1
+      if (!(await isShown(trx, request, shown))) await appendCommands(trx, [rewriteAfter(deps, command)]) // T1
     })
   } catch (error) {
     if (error instanceof LostLeaseError) await rewriteOnceMore(deps, command) // T1
@@ -100,10 +101,13 @@ function rewriteAfter({ newId }: CommandDeps, { model, version, traceId, payload
 }
 
 // The row is locked so that a decision is either seen here or finds the message's coordinates saved.
-async function stillHolds(trx: Transaction<Database>, shown: RequestView): Promise<boolean> {
-  const { state } = await lockRequest(trx, shown.id)
-  const decisions = await listDecisions(trx, shown.id)
-  return state === shown.state && decisions.length === shown.decisions.length
+async function isShown(
+  trx: Transaction<Database>,
+  request: ApprovalRow,
+  shown: RequestView,
+): Promise<boolean> {
+  const decisions = await listDecisions(trx, request.id)
+  return request.state === shown.state && decisions.length === shown.decisions.length
 }
 
 async function finish(deps: CommandDeps, command: ClaimedCommand, note: string): Promise<Ended> {

@@ -3,6 +3,7 @@ import {
   type OperationNode,
   RawNode,
   type RootOperationNode,
+  SelectModifierNode,
   type UpdateQueryNode,
   WhereNode,
 } from 'kysely'
@@ -39,6 +40,15 @@ export const withoutNewCommands: KyselyPlugin = rewriting((node) => {
 export const withoutSightOfCommands: KyselyPlugin = rewriting((node) =>
   node.kind === 'SelectQueryNode' && concerns(node.from, 'command')
     ? { ...node, where: WhereNode.create(RawNode.createWithSql('false')) }
+    : node,
+)
+
+/** A build that locks a request against whoever adds a decision to it. */
+export const withStrongRequestLock: KyselyPlugin = rewriting((node) =>
+  node.kind === 'SelectQueryNode' &&
+  concerns(node.from, 'approval_request') &&
+  node.endModifiers !== undefined
+    ? { ...node, endModifiers: [SelectModifierNode.create('ForUpdate')] }
     : node,
 )
 

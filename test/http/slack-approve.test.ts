@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { deleteModel } from '../../src/lifecycle/removal.ts'
 import { claimCommand, takeDue } from '../../src/store/commands.ts'
 import { loadRequestView } from '../../src/workers/request-view.ts'
+import { actor } from '../helpers/lifecycle.ts'
 import { alice, anyOfThree, bob, carol, channel, eve, guest, openDesk, policy } from './slack-desk.ts'
 
 describe('Approve', () => {
@@ -36,6 +38,16 @@ describe('Approve', () => {
     const [message] = desk.sandbox.messages()
     expect(message?.blocks.some((block) => block.type === 'actions')).toBe(false)
     expect(JSON.stringify(message?.blocks)).toContain('Approved by alice.')
+  })
+
+  test('on a model that was deleted is told to whoever clicked', async () => {
+    const desk = await openDesk()
+    const { ts } = await desk.ask()
+    await deleteModel(desk.db, 'forecast', actor('dora'), desk.deps)
+    expect(await desk.approve(ts, alice)).toMatchObject({ status: 200 })
+    expect(await desk.told()).toMatchObject([
+      { user: alice, text: expect.stringContaining('This request is already withdrawn') },
+    ])
   })
 
   test('counts towards a quorum, once per person', async () => {

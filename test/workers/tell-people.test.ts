@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type KyselyPlugin, sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { placesBelow } from '../../src/artifacts/settings.ts'
@@ -6,13 +7,14 @@ import { LostLeaseError } from '../../src/errors.ts'
 import { answerRequest } from '../../src/lifecycle/answer.ts'
 import type { Notifier, RequestView } from '../../src/notifiers/notifier.ts'
 import { reclaimAbandoned } from '../../src/store/abandoned-commands.ts'
-import { saveMessage } from '../../src/store/approvals.ts'
+import { insertDecision, saveMessage } from '../../src/store/approvals.ts'
 import { appendCommands, type ClaimedCommand } from '../../src/store/commands.ts'
+import { inTransaction } from '../../src/store/transaction.ts'
 import type { CommandDeps } from '../../src/workers/deps.ts'
 import { runPostRequest, runUpdateRequest } from '../../src/workers/tell-people.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 import { actor, claimAll, lifecycleDeps, registerToApproval } from '../helpers/lifecycle.ts'
-import { withoutNewCommands, withoutSightOfCommands } from '../helpers/mutants.ts'
+import { withoutNewCommands, withoutSightOfCommands, withStrongRequestLock } from '../helpers/mutants.ts'
 
 type Telling = ClaimedCommand & { kind: 'postRequest' | 'updateRequest' }
 
@@ -168,5 +170,30 @@ describe('any number of attempts that overtake each other', () => {
     )
     await expect(late).rejects.toThrow(LostLeaseError)
     expect(await runDue()).toBe(1)
+  })
+})
+
+describe('what notes where a question was posted', () => {
+  /** Whether it comes to an end while somebody's decision is being written down. */
+  async function postDuringDecision(...broken: KyselyPlugin[]): Promise<'ends' | 'waits'> {
+    const command = await append('postRequest')
+    const alice = { request_id: requestId, principal: 'alice', answer: 'approve', reason: null } as const
+    let posting = Promise.resolve()
+    const how = await inTransaction(database.db, async (trx) => {
+      await insertDecision(trx, { ...alice, channel: 'test', at: new Date() })
+      const posted = run(depsOf(undefined, ...broken), command)
+      posting = posted.then(() => {})
+      return Promise.race([posted.then(() => 'ends' as const), sleep(1_000, 'waits' as const)])
+    })
+    await posting
+    return how
+  }
+
+  test('does not wait for a decision, which may have to wait for it', async () => {
+    expect(await postDuringDecision()).toBe('ends')
+  })
+
+  test('does on a build that locks the request against decisions', async () => {
+    expect(await postDuringDecision(withStrongRequestLock)).toBe('waits')
   })
 })

@@ -55,7 +55,12 @@ export function answerWithheld(reply: FastifyReply, { kind, why }: Withheld, dep
   switch (kind) {
     case 'asked': {
       const where = `Answers are given in Slack, with \`greenroom approve\`, or at ${deps.config.publicUrl}/docs.`
-      return refuse(reply, 403, 'PERMISSION_DENIED', `${why} The stage is unchanged. ${where}`)
+      return refuse(
+        reply,
+        403,
+        'PERMISSION_DENIED',
+        `${why} It does not go to Production before that. ${where}`,
+      )
     }
     case 'forbidden':
       return refuse(reply, 403, 'PERMISSION_DENIED', why)
