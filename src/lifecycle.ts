@@ -8,6 +8,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { LifecycleDeps } from './lifecycle/deps.ts'
 import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
+import { passAliasesOn } from './lifecycle/protected-aliases.ts'
 import { publish, publishMove, publishRegistered } from './lifecycle/publish.ts'
 import { beginLifecycle, decide, stageOf, stateOf } from './machines/decide.ts'
 import type { ModelVersionEvent, Stage } from './machines/model-version.ts'
@@ -175,6 +176,8 @@ export async function advanceIn(
   const followUps = await applyEffects(trx, model, moved, decision.effects, by, deps)
   await follow(trx, model, followUps, by, deps) // A4
   if (moved.stage === 'Production' && archivesOthers(event)) await markExclusive(trx, moved)
+  if (version.stage === 'Production' && moved.stage !== 'Production')
+    await passAliasesOn(trx, model, moved, event.type === 'superseded' ? event.by : null, by, deps)
   return {
     kind: 'moved',
     name: model.name,

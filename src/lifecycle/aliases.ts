@@ -7,6 +7,7 @@ import { inTransaction } from '../store/transaction.ts'
 import { loadVersion, type VersionRef } from '../store/versions.ts'
 import type { Answerer } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
+import { isProtectedAlias } from './protected-aliases.ts'
 import { publish } from './publish.ts'
 import { transitionStage, type Withheld } from './transition.ts'
 
@@ -50,7 +51,7 @@ function giveAlias(
   return inTransaction(db, async (trx): Promise<boolean> => {
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
-    if (isProtected(ref.name, alias, deps) && version.stage !== 'Production') return false
+    if (isProtectedAlias(deps.policy, model.name, alias) && version.stage !== 'Production') return false
     const before = await findAlias(trx, model, alias)
     const entry = { version: ref.version, type: 'aliasSet', from: version, to: version } as const
     const detail = { alias, before }
@@ -76,7 +77,7 @@ export function removeAlias(
     const model = await lockModel(trx, name)
     const before = await findAlias(trx, model, alias)
     if (before === null) return { kind: 'done' }
-    if (isProtected(name, alias, deps) && !from.mayApprove)
+    if (isProtectedAlias(deps.policy, model.name, alias) && !from.mayApprove)
       return {
         kind: 'forbidden',
         why: `The alias "${alias}" is protected; only an approver may take it away.`,
@@ -90,11 +91,4 @@ export function removeAlias(
     ])
     return { kind: 'done' }
   })
-}
-
-// Whatever its case: two aliases that differ in that alone would be taken for each other.
-function isProtected(model: string, alias: string, deps: LifecycleDeps): boolean {
-  const { gate, protectedAliases } = deps.policy.rulesFor(model).rules
-  const wanted = alias.toLowerCase()
-  return gate !== 'none' && protectedAliases.some((name) => name.toLowerCase() === wanted)
 }

@@ -18,6 +18,21 @@ export async function findAlias(
   return row?.version ?? null
 }
 
+/** The aliases that name a version, in the order of their names. */
+export async function listAliasesOf(
+  trx: Transaction<Database>,
+  { model_id, version }: { model_id: number; version: number },
+): Promise<string[]> {
+  const rows = await trx
+    .selectFrom('registered_model_alias')
+    .select('alias')
+    .where('model_id', '=', model_id)
+    .where('version', '=', version)
+    .orderBy('alias')
+    .execute()
+  return rows.map(({ alias }) => alias)
+}
+
 /** Has an alias name a version, whichever it named before. */
 export async function saveAlias(
   trx: Transaction<Database>,

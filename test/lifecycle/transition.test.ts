@@ -6,7 +6,7 @@ import { renameModel } from '../../src/lifecycle/renaming.ts'
 import { type TransitionWish, transitionStage } from '../../src/lifecycle/transition.ts'
 import { advance, register } from '../../src/lifecycle.ts'
 import type { Stage } from '../../src/machines/model-version.ts'
-import { listEvents } from '../../src/store/events.ts'
+import { findBrokenLink, listEvents } from '../../src/store/events.ts'
 import { findModel } from '../../src/store/models.ts'
 import { findVersion, listIncumbents } from '../../src/store/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
@@ -183,6 +183,10 @@ describe('behind a gate', () => {
 })
 
 describe('a protected alias', () => {
+  const aliases = async () => {
+    const rows = await test.db.selectFrom('registered_model_alias').select(['alias', 'version']).execute()
+    return Object.fromEntries(rows.map(({ alias, version }) => [alias, version]))
+  }
   const give = (version: number, from = carol, alias = 'champion') =>
     setAlias(test.db, { name: 'm', version }, alias, from, actor(from.name), deps)
 
@@ -195,6 +199,33 @@ describe('a protected alias', () => {
     expect(await give(version, carol, 'challenger')).toEqual({ kind: 'done' })
     expect(await give(version, alice)).toEqual({ kind: 'done' })
     expect(await standingOf('m', version)).toBe('Production.live')
+  })
+
+  it('goes to the version that takes the place of the one it names, in the same transaction (V1, V3)', async () => {
+    const first = await promoted('m')
+    await give(first)
+    await give(first, carol, 'oldest')
+    const second = await promoted('m')
+    expect(await aliases()).toEqual({ champion: second, oldest: first })
+    const events = await listEvents(test.db, 1, { limit: 100 })
+    expect(events.slice(-2)).toMatchObject([
+      { type: 'superseded', version: first },
+      { type: 'aliasSet', version: second, detail: { alias: 'champion', before: first } },
+    ])
+    expect(await findBrokenLink(test.db, 1)).toBeNull()
+  })
+
+  it('stays while its version does, goes to what is left in Production, and names nothing when nothing is', async () => {
+    const first = await promoted('m')
+    await give(first)
+    const { requestId, version: second } = await registerToApproval(test.db, deps, 'm')
+    const both = { answer: 'approve', reason: null, archiveExisting: false } as const
+    await answerRequest(test.db, requestId, both, alice, actor('alice'), deps)
+    expect(await aliases()).toEqual({ champion: first })
+    await moveTo('m', first, 'Archived', alice)
+    expect(await aliases()).toEqual({ champion: second })
+    await moveTo('m', second, 'Archived', alice)
+    expect(await aliases()).toEqual({})
   })
 
   it('is taken away by approvers only', async () => {

@@ -1,0 +1,51 @@
+// Aliases that the policy protects: to whoever loads a model by one, it is the gate, so it names what is in Production.
+import type { Transaction } from 'kysely'
+import type { Policy } from '../policy/policy.ts'
+import { deleteAlias, listAliasesOf, saveAlias } from '../store/aliases.ts'
+import type { Database } from '../store/database.ts'
+import { type Actor, recordEvent } from '../store/events.ts'
+import type { LockedModel } from '../store/models.ts'
+import { findIncumbent, loadVersion, type VersionRow } from '../store/versions.ts'
+import type { LifecycleDeps } from './deps.ts'
+import { publish } from './publish.ts'
+
+/** Whether an alias names only what is in Production. *Pure.* */
+export function isProtectedAlias(policy: Policy, model: string, alias: string): boolean {
+  const { gate, protectedAliases } = policy.rulesFor(model).rules
+  // Whatever its case: two aliases that differ in that alone would be taken for each other.
+  const wanted = alias.toLowerCase()
+  return gate !== 'none' && protectedAliases.some((name) => name.toLowerCase() === wanted)
+}
+
+/**
+ * Has the protected aliases of a version that has left Production name its successor: the version that took its place,
+ * else the one that came to Production last of those that are there. Where there is none, they are taken away.
+ */
+export async function passAliasesOn(
+  trx: Transaction<Database>,
+  model: LockedModel,
+  left: VersionRow,
+  supersededBy: number | null,
+  by: Actor,
+  deps: LifecycleDeps,
+): Promise<void> {
+  const aliases = await listAliasesOf(trx, left)
+  const concerned = aliases.filter((alias) => isProtectedAlias(deps.policy, model.name, alias))
+  if (concerned.length === 0) return
+  const successor = supersededBy ?? (await findIncumbent(trx, model.id))
+  const heir = successor === null ? null : await loadVersion(trx, model, successor)
+  const why = { reason: `version ${left.version} left Production`, unnoticed: true } as const
+  for (const alias of concerned)
+    if (heir === null) {
+      await deleteAlias(trx, model, alias)
+      const entry = { version: left.version, type: 'aliasRemoved', from: left, to: left, ...why } as const
+      await recordEvent(trx, model, { ...entry, detail: { alias } }, by, deps.now())
+      await publish(trx, model, { kind: 'aliasDeleted', alias }, by, deps.now())
+    } else {
+      const { version } = heir
+      await saveAlias(trx, model, alias, version)
+      const entry = { version, type: 'aliasSet', from: heir, to: heir, ...why } as const
+      await recordEvent(trx, model, { ...entry, detail: { alias, before: left.version } }, by, deps.now())
+      await publish(trx, model, { kind: 'aliasSet', alias, version }, by, deps.now())
+    }
+}
