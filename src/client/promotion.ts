@@ -1,4 +1,5 @@
-import type { Stage } from '../machines/stages.ts'
+import { InvalidInputError } from '../errors.ts'
+import { type Stage, stageNamed } from '../machines/stages.ts'
 import { archiveVersion, type Decided, getVersion, promoteVersion, validateVersion } from './api.ts'
 import type { Connection } from './call.ts'
 import { connect, type Options, versionNumber } from './registry.ts'
@@ -7,7 +8,7 @@ import { connect, type Options, versionNumber } from './registry.ts'
 export type PromotionWish = {
   name: string
   version: number | string
-  /** `Production` when left out. */
+  /** `Production` when left out; in any case, as in MLflow. */
   stage?: Exclude<Stage, 'None'> | undefined
   /** Whether the versions now in Production are archived; the policy decides when left out. */
   archiveExisting?: boolean | undefined
@@ -40,19 +41,32 @@ type Step = Pick<Promotion, 'outcome'> & Partial<Pick<Promotion, 'requestId' | '
 /**
  * Asks for a version's move to a stage. To Production: for an approver, on an open request, it is their approval;
  * otherwise it asks those who may decide. To Staging: its checks run, and take it there when they pass. No check is
- * ever skipped. Throws ApiError when the server refuses.
+ * ever skipped; where the policy lets any stage follow any other, MLflow's client moves a version without them. Throws
+ * InvalidInputError for a stage that is none of these, and ApiError when the server refuses.
  */
 export async function promoteModel(wish: PromotionWish, options: Options = {}): Promise<Promotion> {
   const to = await connect(options)
   const { name } = wish
   const version = versionNumber(wish.version)
-  const step = await move(to, { ...wish, version })
+  const step = await move(to, { ...wish, version, stage: readStage(wish.stage ?? 'Production') })
   const { stage, state } = await getVersion(to, name, version)
   return { name, version, stage, state, requestId: null, replaced: [], why: null, ...step }
 }
 
-async function move(to: Connection, wish: PromotionWish & { version: number }): Promise<Step> {
-  const { name, version, stage = 'Production', reason } = wish
+// The types say it to programs in TypeScript alone.
+function readStage(word: string): Exclude<Stage, 'None'> {
+  const stage = stageNamed(word)
+  if (stage !== null && stage !== 'None') return stage
+  throw new InvalidInputError(
+    `A version can be moved to Staging, Production or Archived, not to "${word}".`,
+    'invalid_stage',
+  )
+}
+
+type Move = PromotionWish & { version: number; stage: Exclude<Stage, 'None'> }
+
+async function move(to: Connection, wish: Move): Promise<Step> {
+  const { name, version, stage, reason } = wish
   if (stage === 'Production') return ask(to, wish)
   const before = await getVersion(to, name, version)
   if (before.stage === stage) return { outcome: 'already_there' }
@@ -65,7 +79,7 @@ async function move(to: Connection, wish: PromotionWish & { version: number }): 
   return { outcome: 'testing' }
 }
 
-async function ask(to: Connection, wish: PromotionWish & { version: number }): Promise<Step> {
+async function ask(to: Connection, wish: Move): Promise<Step> {
   const { archiveExisting: archive_existing, reason } = wish
   const decided = await promoteVersion(to, wish.name, wish.version, { archive_existing, reason })
   const { outcome, request_id: requestId = null, replaced = [], why = null } = decided

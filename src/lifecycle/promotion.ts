@@ -6,7 +6,13 @@ import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { stillHolds } from '../store/validations.ts'
-import { findIncumbent, loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
+import {
+  findIncumbent,
+  listIncumbents,
+  loadVersion,
+  type VersionRef,
+  type VersionRow,
+} from '../store/versions.ts'
 import { type Answerer, type AnswerOutcome, answerIn } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
 
@@ -21,7 +27,7 @@ export type PromotionOutcome =
   /** A request is open and waits for others than the caller. */
   | { kind: 'asked'; name: string; version: number; requestId: string; why: string }
   /** Moved at once, because the policy has no gate. */
-  | { kind: 'moved'; name: string; version: number }
+  | { kind: 'moved'; name: string; version: number; replaced: number[] }
   /** It is in Production already; nothing changed. */
   | { kind: 'alreadyLive'; name: string; version: number }
   | { kind: 'notReady'; name: string; version: number; why: string }
@@ -60,9 +66,10 @@ export async function promoteIn(
   if (rules.gate === 'none') {
     const archiveExisting = wish.archiveExisting ?? rules.archiveExisting
     const event = { type: 'move', to: 'Production', gate: 'none', archiveExisting } as const
+    const replaced = archiveExisting ? await listIncumbents(trx, model.id) : []
     const outcome = await advanceIn(trx, model, version, event, by, deps, { reason: wish.reason })
     return outcome.kind === 'moved'
-      ? { kind: 'moved', ...about }
+      ? { kind: 'moved', ...about, replaced }
       : { kind: 'notReady', ...about, why: `It cannot leave ${outcome.stage} now.` }
   }
   const request = (await listPending(trx, model.id)).find((pending) => pending.version === version.version)

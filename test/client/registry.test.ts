@@ -136,6 +136,26 @@ describe('promoting', () => {
     expect(versions.map(({ stage }) => stage)).toEqual(['Production', 'Production'])
   })
 
+  test('tells what it archived, also where people move freely', async () => {
+    const wishes = []
+    for (let i = 0; i < 2; i += 1) {
+      wishes.push({ name: 'free-2', version: await registerVersion('free-2'), archiveExisting: true })
+      await runChecks(fixture.deps.db, deps)
+    }
+    const moves = []
+    for (const wish of wishes) moves.push(await promoteModel(wish, as.registrar))
+    expect(moves).toMatchObject([{ replaced: [] }, { replaced: [wishes[0]?.version] }])
+  })
+
+  test('reads a stage in any case, and knows no other', async () => {
+    const version = await toApproval('any-case')
+    const to = (stage: string) =>
+      promoteModel({ name: 'any-case', version, stage: stage as 'Production' }, as.alice)
+    await expect(to('Live')).rejects.toMatchObject({ name: 'InvalidInputError', code: 'invalid_stage' })
+    await expect(to('none')).rejects.toMatchObject({ name: 'InvalidInputError' })
+    expect(await to('production')).toMatchObject({ outcome: 'promoted' })
+  })
+
   test('to Staging is what the checks do: they run, or run again, and nobody is asked', async () => {
     const version = await registerVersion('checked')
     const wish = { name: 'checked', version, stage: 'Staging' } as const

@@ -30,7 +30,8 @@ export function answerDecision(reply: FastifyReply, outcome: PromotionOutcome): 
   const about = { name, version, ...request }
   switch (outcome.kind) {
     case 'promoted':
-      return reply.code(200).send({ outcome: 'promoted', ...about, replaced: outcome.replaced })
+    case 'moved':
+      return reply.code(200).send({ outcome: outcome.kind, ...about, replaced: outcome.replaced })
     case 'counted':
       return reply.code(200).send({ outcome: 'counted', ...about, have: outcome.have, need: outcome.need })
     case 'duplicate':
@@ -38,7 +39,6 @@ export function answerDecision(reply: FastifyReply, outcome: PromotionOutcome): 
     case 'alreadyLive':
       return reply.code(200).send({ outcome: 'already_live', ...about })
     case 'declined':
-    case 'moved':
       return reply.code(200).send({ outcome: outcome.kind, ...about })
     case 'testing':
       return reply.code(202).send({ outcome: 'testing', ...about })

@@ -1,7 +1,7 @@
 // What names, tags, aliases, versions and stages may look like, refused in MLflow's words: its clients match on them.
 import { canonicalJson } from '../../canonical-json.ts'
 import { InvalidInputError, NotFoundError } from '../../errors.ts'
-import { type Stage, stages } from '../../machines/model-version.ts'
+import { type Stage, stageNamed, stages } from '../../machines/stages.ts'
 import { longest } from '../registration-fields.ts'
 import { shown } from './errors.ts'
 
@@ -65,8 +65,8 @@ export function parseVersion(text: string): number {
 
 /** The stage that a text names, in any case. *Pure.* */
 export function parseStage(text: string): Stage {
-  const stage = stages.find((known) => known.toLowerCase() === text.toLowerCase())
-  if (stage !== undefined) return stage
+  const stage = stageNamed(text)
+  if (stage !== null) return stage
   throw new InvalidInputError(
     `Invalid Model Version stage: ${shown(text)}. Value must be one of ${stages.join(', ')}.`,
   )
