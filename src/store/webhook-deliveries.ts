@@ -29,7 +29,7 @@ export type Delivery = Selectable<WebhookDeliveryTable> & {
   secret: string | null
   /** The webhook is neither disabled nor deleted. */
   isWanted: boolean
-  /** The webhook did not answer lately. */
+  /** The webhook did not answer lately, or was slow to. */
   isSilent: boolean
 }
 

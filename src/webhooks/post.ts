@@ -4,7 +4,8 @@
 //   O1. The connection goes to an address that was looked at, and its other end is looked at again before anything
 //       is said. The name in TLS and in `Host` stays the one of the URL (R13).
 //   O2. Nothing else decides where it goes: no proxy, no kept connection, no redirect.
-//   O3. It ends in time whatever the other side does, and reads no more than 64 KiB of what it says.
+//   O3. It ends in time whatever the other side does. Once the status is there, what follows is read for a second and
+//       64 KiB at most, and the rest is thrown away.
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { connect, isIP, type Socket } from 'node:net'
@@ -18,6 +19,8 @@ export type Posted =
   | { kind: 'failed'; error: 'blocked' | 'connection' | 'timeout' }
 
 const mostBytes = 64 * 1024
+// Most receivers say what they say at once; those that do not must not be paid for with a slot.
+const mostMs = 1_000
 
 /** Posts a body. Ends when `late` fires, with what is known then. *Never rejects.* */
 export async function post(
@@ -26,6 +29,7 @@ export async function post(
   body: string,
   rules: OutboundRules,
   late: AbortSignal,
+  readMs = mostMs,
 ): Promise<Posted> {
   let socket: Socket | undefined
   try {
@@ -33,7 +37,7 @@ export async function post(
     if (!rules.allowPrivateAddresses && !isPublicAddress(socket.remoteAddress ?? ''))
       return { kind: 'failed', error: 'blocked' } // O1
     const response = await send(target, secured(target, socket), headers, body, late)
-    await readSome(response)
+    await readSome(response, readMs) // O3
     const { statusCode: status = 0, headers: answered } = response
     return { kind: 'answered', status, retryAfter: answered['retry-after'] ?? null }
   } catch {
@@ -96,7 +100,8 @@ function send(
 }
 
 /** Lets a receiver finish what it says, within bounds; what it is does not matter (O3). */
-async function readSome(response: IncomingMessage): Promise<void> {
+async function readSome(response: IncomingMessage, readMs: number): Promise<void> {
+  const timer = setTimeout(() => response.destroy(), readMs)
   let left = mostBytes
   try {
     for await (const chunk of response) {
@@ -105,5 +110,7 @@ async function readSome(response: IncomingMessage): Promise<void> {
     }
   } catch {
     // The status had arrived; a receiver that breaks off after it has taken the delivery.
+  } finally {
+    clearTimeout(timer)
   }
 }

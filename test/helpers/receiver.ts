@@ -12,6 +12,8 @@ export type Behaviour =
   | { kind: 'answer'; status: number; headers?: Record<string, string>; body?: string }
   /** Says nothing, for ever. */
   | { kind: 'stall' }
+  /** Answers after a while. */
+  | { kind: 'tarry'; status: number; ms: number }
   /** Breaks the connection off. */
   | { kind: 'reset' }
   /** Sends a byte of the head of its answer now and then. */
@@ -93,6 +95,11 @@ function treat(response: ServerResponse, behaviour: Behaviour): void {
       return
     case 'stall':
       return
+    case 'tarry': {
+      const timer = setTimeout(() => response.writeHead(behaviour.status).end(), behaviour.ms)
+      response.on('close', () => clearTimeout(timer))
+      return
+    }
     case 'reset':
       // TLS has nothing to reset with.
       if (socket instanceof TLSSocket) socket.destroy()

@@ -113,6 +113,20 @@ describe('what a receiver does decides', () => {
     expect(attempted.ms).toBeLessThan(1_500)
   })
 
+  test('one that answers and then drips is let go after a second; on a build without that bound it is not', async () => {
+    receiver.always({ kind: 'dripBody', status: 200 })
+    const url = new URL(receiver.url)
+    const target = { url, hostname: url.hostname, addresses: ['127.0.0.1'] }
+    const msOf = async (...readMs: [number?]) => {
+      const began = performance.now()
+      const posted = await post(target, {}, body, open, AbortSignal.timeout(4_000), ...readMs)
+      expect(posted).toMatchObject({ kind: 'answered', status: 200 })
+      return performance.now() - began
+    }
+    expect(await msOf()).toBeLessThan(2_500)
+    expect(await msOf(3_600_000)).toBeGreaterThan(3_500)
+  })
+
   test('one that answers without end is read for 64 KiB and let go', async () => {
     receiver.behave({ kind: 'flood', status: 200 })
     expect(await attempt()).toMatchObject({ kind: 'answered', status: 200 })

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sql } from 'kysely'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type KyselyPlugin, sql } from 'kysely'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { publish } from '../../src/lifecycle/publish.ts'
 import { register } from '../../src/lifecycle.ts'
 import { claimCommand, takeDue } from '../../src/store/commands.ts'
 import { noteAttempt, replayDelivery } from '../../src/store/webhook-deliveries.ts'
 import { deleteWebhook, updateWebhook } from '../../src/store/webhooks.ts'
 import { actor, lifecycleDeps, registration, runChecks } from '../helpers/lifecycle.ts'
+import { withoutRest } from '../helpers/mutants.ts'
 import { type Behaviour, isSigned, type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { until } from '../helpers/until.ts'
 import { created, type Deliveries, key, openDeliveries, secret } from './deliveries.ts'
@@ -331,6 +332,37 @@ it('a receiver that does not answer holds up no other, and has its deliveries wh
   } finally {
     await silent.close()
   }
+})
+
+describe('a receiver that takes everything, but six seconds later', () => {
+  const deliveries = 40
+
+  /** How many deliveries it has been sent when those that came after its first answers have begun. */
+  async function sentTo(slow: Receiver, ...broken: KyselyPlugin[]): Promise<number> {
+    slow.always({ kind: 'tarry', status: 204, ms: 6_000 })
+    onTestFinished(() => slow.close())
+    await stage.addWebhook(slow)
+    await stage.addWebhook(receiver)
+    for (let version = 1; version <= deliveries; version++) await stage.happen(created({ version }), version)
+    stage.work([key], ...broken)
+    await until(() => slow.received.length > 0)
+    await sleep(9_000)
+    return slow.received.length
+  }
+
+  it('is left alone as one that does not answer, and holds up no other (D4, L8)', { timeout }, async () => {
+    const sent = await sentTo(await startReceiver())
+    expect(sent).toBeLessThanOrEqual(8)
+    await until(() => receiver.received.length === deliveries)
+    const webhooks = await stage.db.selectFrom('webhook').select('rests_until').execute()
+    expect(webhooks.filter((webhook) => webhook.rests_until !== null)).toHaveLength(1)
+    const log = await stage.db.selectFrom('webhook_delivery').select('status').execute()
+    expect(log.filter(({ status }) => status === 'delivered')).toHaveLength(deliveries + sent)
+  })
+
+  it('is not on a build that leaves nobody alone', { timeout }, async () => {
+    expect(await sentTo(await startReceiver(), withoutRest)).toBeGreaterThan(8)
+  })
 })
 
 it('whatever receivers do, every event is delivered or dead in the end, under one id with one body (L17, V14)', {

@@ -1,5 +1,5 @@
 import { createSecretKey, randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
+import { type KyselyPlugin, sql } from 'kysely'
 import { pino } from 'pino'
 import { publish } from '../../src/lifecycle/publish.ts'
 import { type DeliveryRecord, listDeliveries } from '../../src/store/webhook-deliveries.ts'
@@ -37,14 +37,19 @@ export async function openDeliveries() {
     logged: () => lines.join(''),
     /** How long attempts were put off, in milliseconds, each wait that was skipped in its turn. */
     waits,
-    /** Starts dispatcher, sweeper and workers; what is given back may be changed, the keys say. */
-    work: (keys: KeyRing = [key]) => {
+    /** Starts dispatcher, sweeper and workers, whose deliveries may be of a broken build; what is given back may be changed, the keys say. */
+    work: (keys: KeyRing = [key], ...broken: KyselyPlugin[]) => {
       const outbound = {
         schemes: ['http'] as const,
         allowPrivateAddresses: true,
         resolve: async () => ['127.0.0.1'],
       }
-      const deps = { db, now: () => new Date(), outbound, keys }
+      const deps = {
+        db: broken.reduce((db, plugin) => db.withPlugin(plugin), db),
+        now: () => new Date(),
+        outbound,
+        keys,
+      }
       running.push(
         startWorkers({
           db,
