@@ -13,6 +13,13 @@ const retryAfterSeconds = 5
 // An answer names the first faults; a body can have thousands.
 const maxFaultsNamed = 3
 
+const readingMethods = new Set(['GET', 'HEAD'])
+const unavailable = 'The database is unavailable. Try again shortly.'
+// A commit whose answer was lost may have happened, and so may one before the statement that failed.
+const unknownOutcome =
+  'The database is unavailable, and whether anything was changed is not known. ' +
+  'Look at the version or its history before you try again.'
+
 /** The shape of every error, but for those of MLflow's API. *Pure.* */
 export function errorBody(code: string, message: string, requestId: string) {
   return { error: { code, message, requestId } }
@@ -41,12 +48,8 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   }
   if (isUnavailable(error)) {
     request.log.warn({ err: error }, 'the database is unavailable')
-    return refuse(
-      reply.header('retry-after', retryAfterSeconds),
-      503,
-      'unavailable',
-      'The database is unavailable; nothing was changed. Try again shortly.',
-    )
+    const said = readingMethods.has(request.method) ? unavailable : unknownOutcome
+    return refuse(reply.header('retry-after', retryAfterSeconds), 503, 'unavailable', said)
   }
   const known = protocolFaults[error.code]
   // What is left of a body that is too large is not waited for.

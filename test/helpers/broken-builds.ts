@@ -110,3 +110,12 @@ export const withoutGuard: Edit[] = [
     to: 'allowPrivateAddresses: true',
   },
 ]
+
+/** Whatever the database's fault, nothing is said to have been changed. */
+export const withFalseComfort: Edit[] = [
+  {
+    file: 'http/errors.ts',
+    from: 'and whether anything was changed is not known',
+    to: 'nothing was changed',
+  },
+]

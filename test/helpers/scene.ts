@@ -20,7 +20,7 @@ export type Setting = {
   /** Where the queues are; PostgreSQL unless it says otherwise. */
   backend?: Backend['name']
   /** Instead of a database on the server that all tests share. */
-  cluster?: TestCluster
+  cluster?: Pick<TestCluster, 'url'>
   /** More of the environment of its processes. */
   environment?: Record<string, string>
 }
@@ -125,7 +125,7 @@ async function isAtWork(db: Kysely<Database>, model: string, attempt: number): P
   return found.length > 0
 }
 
-async function openOn({ url }: TestCluster) {
+async function openOn({ url }: Pick<TestCluster, 'url'>) {
   const db = openDatabase({ url, size: 4, name: 'test', onConnectionError: () => {} })
   return { db, url, close: () => db.destroy() }
 }

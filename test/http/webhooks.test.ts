@@ -321,6 +321,7 @@ test('with the database away a signed registration is 503 with a short Retry-Aft
     '5',
   ])
   expect(answer.body).not.toMatch(/ECONNREFUSED|127\.0\.0\.1|stack/)
+  expect(answer.json().error.message).toContain('whether anything was changed is not known')
   expect((await send(request)).statusCode).toBe(200)
   await away.close()
   await db.destroy()
