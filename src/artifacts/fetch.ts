@@ -72,7 +72,13 @@ export async function fetchArtifact(
 ): Promise<void> {
   const open = kinds[schemeOf(uri) ?? '']
   if (open === undefined) throw new Error(`${uri} was not located`)
-  await download(await open(uri, places, limits.signal), into, limits)
+  const over = new AbortController()
+  const signal = AbortSignal.any([limits.signal, over.signal])
+  try {
+    await download(await open(uri, places, signal), into, { ...limits, signal })
+  } finally {
+    over.abort() // An answer that was not read to its end would keep its connection.
+  }
 }
 
 /**

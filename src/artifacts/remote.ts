@@ -23,7 +23,10 @@ export type Places = {
   permits(uri: string): boolean
 }
 
-/** One kind of place. Throws UnreadableSourceError when nothing is there, UnavailableSourceError when it cannot tell. */
+/**
+ * One kind of place. Throws UnreadableSourceError when nothing is there, UnavailableSourceError when it cannot tell. Keeps
+ * what it opens until the signal is aborted, which is done as soon as the artifact is no longer needed.
+ */
 export type Place = (uri: string, places: Places, signal: AbortSignal) => Promise<RemoteArtifact>
 
 /** The folder of the files that a listing begins to name; null where it names none. */

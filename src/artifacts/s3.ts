@@ -25,6 +25,7 @@ type Sdk = {
 type S3Client = {
   config: { region(): Promise<string> }
   send(command: object, options: { abortSignal: AbortSignal }): Promise<unknown>
+  destroy(): void
 }
 
 /** One bucket; both fail as {@link Place} does. */
@@ -73,6 +74,8 @@ async function* listFiles(bucket: Bucket, folder: string): AsyncGenerator<Remote
 async function openBucket(name: string, signal: AbortSignal): Promise<Bucket> {
   const sdk = await importSdk()
   const client = await makeClient(sdk)
+  if (signal.aborted) client.destroy()
+  else signal.addEventListener('abort', () => client.destroy(), { once: true })
   const send = async (command: object, key: string): Promise<unknown> => {
     try {
       return await client.send(command, { abortSignal: signal })
@@ -100,7 +103,9 @@ const anyRegion = 'us-east-1'
 async function makeClient({ S3Client }: Sdk): Promise<S3Client> {
   const client = new S3Client(settings)
   const isPlaced = await client.config.region().then(Boolean, () => false)
-  return isPlaced ? client : new S3Client({ ...settings, region: anyRegion })
+  if (isPlaced) return client
+  client.destroy()
+  return new S3Client({ ...settings, region: anyRegion })
 }
 
 async function importSdk(): Promise<Sdk> {

@@ -1,9 +1,17 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { download } from '../../src/artifacts/download.ts'
+import { fetchArtifact } from '../../src/artifacts/fetch.ts'
+import { openHttp } from '../../src/artifacts/http.ts'
 import { placesBelow } from '../../src/artifacts/settings.ts'
 import { sha256 } from '../../src/canonical-json.ts'
 import { type HttpServer, serveHttp } from '../helpers/http-server.ts'
-import { anywhere, fetched } from './fetched.ts'
+import { until } from '../helpers/until.ts'
+import { anywhere, fetched, patient } from './fetched.ts'
 
 let server: HttpServer
 let other: HttpServer
@@ -76,6 +84,35 @@ test('a fetch that is given up ends with the reason, also in the middle of the f
   const failure = fetched(`${server.url}/silent`, anywhere, { signal: giveUp.signal })
   setTimeout(() => giveUp.abort(new Error('withdrawn')), 100)
   await expect(failure).rejects.toThrow('withdrawn')
+})
+
+describe('a fetch that fails before it has read what is sent', () => {
+  test.each(['small.gz', 'silent'])('lets go of the connection (%s)', async (path) => {
+    const { server, source, place } = await taken(path)
+    await expect(fetchArtifact(source, place, anywhere, unlimited)).rejects.toThrow()
+    await until(async () => (await server.connections()) === 0, 2_000)
+  })
+
+  test.each(['small.gz', 'silent'])('does not on a build that keeps what it opened (%s)', async (path) => {
+    const { server, source, place } = await taken(path)
+    const kept = openHttp(source, anywhere, unlimited.signal)
+    await expect(kept.then((artifact) => download(artifact, place, unlimited))).rejects.toThrow()
+    await sleep(500)
+    expect(await server.connections()).toBe(1)
+  })
+
+  const unlimited = { maxBytes: 1024 ** 2, signal: patient() }
+
+  /** A server of the test's own that never comes to an end, and a place at which there is something already. */
+  async function taken(path: string) {
+    const server = await serveHttp((_, __, response) => {
+      response.writeHead(200, path.endsWith('.gz') ? { 'content-encoding': 'gzip' } : {}).write('x')
+    })
+    onTestFinished(() => server.close())
+    const place = await mkdtemp(join(tmpdir(), 'greenroom-taken-'))
+    onTestFinished(() => rm(place, { recursive: true }))
+    return { server, source: `${server.url}/${path}`, place }
+  }
 })
 
 test('nobody listening is not the fault of the artifact', async () => {

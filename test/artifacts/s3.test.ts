@@ -1,7 +1,15 @@
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { download } from '../../src/artifacts/download.ts'
+import { fetchArtifact } from '../../src/artifacts/fetch.ts'
+import { openS3 } from '../../src/artifacts/s3.ts'
 import type { HttpServer } from '../helpers/http-server.ts'
 import { startS3 } from '../helpers/s3-server.ts'
-import { fetched } from './fetched.ts'
+import { until } from '../helpers/until.ts'
+import { anywhere, fetched, patient } from './fetched.ts'
 
 const missing = inject('available')['aws-sdk']
 
@@ -55,6 +63,37 @@ describe.skipIf(missing !== null)('S3, or what speaks its protocol', () => {
   ])('%s is told apart as %s', async (source, name, message) => {
     await expect(fetched(source)).rejects.toMatchObject({ name })
     await expect(fetched(source)).rejects.toThrow(message)
+  })
+
+  describe('when an artifact has been read, or could not be', () => {
+    const limits = { maxBytes: 1_000, signal: patient() }
+    const cases = [
+      ['read', 's3://models/prod/churn', 'artifact'],
+      ['nowhere to be written', 's3://models/prod/churn.onnx', '.'],
+      ['not there', 's3://models/nothing', 'artifact'],
+    ] as const
+
+    async function place(name: string): Promise<string> {
+      const folder = await mkdtemp(join(tmpdir(), 'greenroom-s3-'))
+      onTestFinished(() => rm(folder, { recursive: true }))
+      return join(folder, name)
+    }
+
+    test.each(cases)('no connection is left (%s)', async (_, source, name) => {
+      await fetchArtifact(source, await place(name), anywhere, limits).catch(() => {})
+      await until(async () => (await server.connections()) === 0, 2_000)
+    })
+
+    test.each(cases)('some are on a build that never lets go (%s)', async (_, source, name) => {
+      const over = new AbortController()
+      const into = await place(name)
+      const kept = openS3(source, anywhere, over.signal)
+      await kept.then((artifact) => download(artifact, into, limits)).catch(() => {})
+      await sleep(500)
+      expect(await server.connections()).toBeGreaterThan(0)
+      over.abort()
+      await until(async () => (await server.connections()) === 0, 2_000)
+    })
   })
 
   test('a bucket that does not know us is not the fault of the artifact', async () => {

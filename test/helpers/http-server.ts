@@ -1,8 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 
 /** A small server on this machine. `requests` are those it got, as `GET /path?query`. */
-export type HttpServer = { url: string; requests: string[]; close(): Promise<void> }
+export type HttpServer = {
+  url: string
+  requests: string[]
+  /** How many connections to it are open. */
+  connections(): Promise<number>
+  close(): Promise<void>
+}
 
 export type Handler = (request: IncomingMessage, url: URL, response: ServerResponse) => void | Promise<void>
 
@@ -21,6 +28,7 @@ export async function serveHttp(handle: Handler): Promise<HttpServer> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
+    connections: promisify(server.getConnections.bind(server)),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
