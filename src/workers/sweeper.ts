@@ -7,26 +7,40 @@ import {
   reclaimAbandoned,
   returnUndispatched,
 } from '../store/abandoned-commands.ts'
-import type { Dispatched, QueueName } from '../store/commands.ts'
-import type { Database } from '../store/database.ts'
+import { type Dispatched, type QueueName, untilNextDue } from '../store/commands.ts'
+import { type Database, isUnavailable } from '../store/database.ts'
 import { forgetDeliveries } from '../store/webhook-deliveries.ts'
 import { type Background, startLoop } from './background.ts'
 import { queueLeaseMs } from './dispatcher.ts'
 import type { Queues } from './queues.ts'
+import { heartbeatMs } from './workers.ts'
 
 const everyMs = 1_000
+const graceMs = 1.5 * heartbeatMs
 const batchSize = 500
 // Long enough to look back at what went wrong.
 const keptDays = 30
 
 /**
  * Starts putting back what nobody holds any more: running commands whose lease is over, and queued ones
- * that the queue has lost. What still waits in a queue is left there: a long queue is not a loss.
+ * that the queue has lost. What still waits in a queue is left there: a long queue is not a loss. When the database
+ * was away, workers that live get the time to prolong their leases first: they have not died of their commands.
  */
 export function startSweeper(deps: { db: Kysely<Database>; queues: Queues; log: Logger }): Background {
   const { db, queues, log } = deps
+  let wasAway = false
   const turn = async (): Promise<number> => {
-    await sweep(db, queues, log)
+    if (wasAway) {
+      await untilNextDue(db) // throws as long as it is away
+      wasAway = false
+      return graceMs
+    }
+    try {
+      await sweep(db, queues, log)
+    } catch (error) {
+      wasAway = isUnavailable(error)
+      throw error
+    }
     return everyMs
   }
   return startLoop(turn, (error) => log.warn({ err: error }, 'sweep failed; trying again'))

@@ -5,6 +5,8 @@
 //   W2. A running attempt prolongs its lease; one that has lost it is aborted.
 //   W3. Retries are counted in the ledger, not by BullMQ; a command that fails too often is given up on and shown.
 //   W4. Told to stop, a worker takes no new jobs, lets active ones end within a bound, and gives back the rest.
+//   W5. A fault of our own database is none of the command's: it is put off, however often, and not counted (L7).
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { LostLeaseError } from '../errors.ts'
@@ -18,7 +20,7 @@ import {
   renewLease,
   retryCommand,
 } from '../store/commands.ts'
-import type { Database } from '../store/database.ts'
+import { type Database, isUnavailable } from '../store/database.ts'
 import { within } from '../within.ts'
 import type { Background } from './background.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
@@ -32,7 +34,7 @@ export type Ended =
   | { kind: 'later'; why: string; afterMs: number }
   | { kind: 'dead'; why: string }
 
-/** Does what a command asks. Throwing counts as a technical failure and is retried. */
+/** Does what a command asks. Throwing counts as a technical failure and is retried, but for faults of the database (W5). */
 export type CommandRunner = (command: ClaimedCommand, signal: AbortSignal) => Promise<Ended>
 
 /** What the shell needs, and how it is bounded. */
@@ -51,12 +53,16 @@ export type WorkerDeps = {
 // Not to be set: a registration asks for one lookup at most, and nothing waits for what it finds.
 const lookupsAtOnce = 2
 const leaseMs = 8_000
-const heartbeatMs = 2_500
+/** How often a worker prolongs the leases that it has. */
+export const heartbeatMs = 2_500
 const maxCheckFailures = 3
 const maxMessageAgeMs = 7 * 86_400_000
 // Far more than a delivery needs until its own schedule ends it: it keeps killing its workers.
 const maxDeliveryFailures = 100
 const backoff: Backoff = { firstMs: 1_000, mostMs: 300_000 }
+// What is put off does all of its work again, so it waits longer from time to time.
+const outage: Backoff = { firstMs: 1_000, mostMs: 30_000 }
+const lookAgainMs = 500
 const lastCallMs = 1_000
 const shutdown = new Error('the worker is stopping')
 
@@ -99,7 +105,8 @@ async function runJob(
   active.set(controller, attempt)
   const heart = setInterval(() => void beat(deps, attempt, controller), heartbeatMs)
   try {
-    return await settle(deps, command, await attemptOnce(deps, command, controller.signal), log)
+    const ended = await attemptOnce(deps, command, controller.signal)
+    return await onceItAnswers(() => settle(deps, command, ended, log), controller.signal)
   } catch (error) {
     if (error instanceof LostLeaseError || controller.signal.aborted) {
       log.warn({ err: error }, 'dropped a job that was overtaken or is given back')
@@ -120,10 +127,18 @@ async function attemptOnce(deps: WorkerDeps, command: ClaimedCommand, signal: Ab
     return await deps.run(command, signal)
   } catch (error) {
     if (error instanceof LostLeaseError || signal.aborted) throw error
+    if (isUnavailable(error)) return putOff(command, error) // W5
     return { kind: 'retry', why: error instanceof Error ? error.message : String(error), afterMs: null }
   }
 }
 
+function putOff(command: ClaimedCommand, error: unknown): Ended {
+  const timesBefore = command.attempt - 1 - command.failures
+  const why = `the database is unavailable: ${error instanceof Error ? error.message : String(error)}`
+  return { kind: 'later', why, afterMs: backoffMs(timesBefore, outage) }
+}
+
+/** Writes down how an attempt ended, in one statement or transaction. */
 async function settle(deps: WorkerDeps, command: ClaimedCommand, ended: Ended, log: Logger): Promise<string> {
   if (ended.kind === 'done') {
     log.info(ended.note)
@@ -131,17 +146,33 @@ async function settle(deps: WorkerDeps, command: ClaimedCommand, ended: Ended, l
   }
   if (ended.kind === 'later') {
     await giveBack(deps.db, command, ended.afterMs)
+    log.info({ why: ended.why, delayMs: ended.afterMs }, 'put off')
     return `not yet: ${ended.why}`
   }
   if (ended.kind === 'dead' || isExhausted(command, command.failures + 1, deps.now())) {
-    log.error({ why: ended.why }, 'gave up')
     if (!(await deps.giveUp(command, ended.why))) await buryCommand(deps.db, command, ended.why)
+    log.error({ why: ended.why }, 'gave up')
     return `gave up: ${ended.why}`
   }
   const delayMs = ended.afterMs ?? backoffMs(command.failures, backoff)
-  log.warn({ why: ended.why, delayMs }, 'will try again')
   await retryCommand(deps.db, command, ended.why, delayMs)
+  log.warn({ why: ended.why, delayMs }, 'will try again')
   return `will try again in ${delayMs} ms: ${ended.why}`
+}
+
+/**
+ * Has the ledger written as soon as the database answers. Left to its lease, the command would count as one that had
+ * killed its worker (W5). Rejects when the signal is aborted.
+ */
+async function onceItAnswers<T>(write: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+      await sleep(lookAgainMs, undefined, { signal })
+    }
+  }
 }
 
 async function beat(deps: WorkerDeps, attempt: Attempt, controller: AbortController): Promise<void> {

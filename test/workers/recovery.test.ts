@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -11,12 +11,14 @@ import {
   type NewCommand,
   takeDue,
 } from '../../src/store/commands.ts'
+import { type Database, openDatabase } from '../../src/store/database.ts'
 import type { Background } from '../../src/workers/background.ts'
 import { startDispatcher } from '../../src/workers/dispatcher.ts'
 import { startSweeper } from '../../src/workers/sweeper.ts'
 import { type CommandRunner, startWorkers } from '../../src/workers/workers.ts'
 import { backends, openTestQueues } from '../helpers/backends.ts'
-import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+import { openAwayDatabase, openTestDatabase, type TestDatabase } from '../helpers/database.ts'
+import { openLine } from '../helpers/line.ts'
 import { withoutFence } from '../helpers/mutants.ts'
 import { until } from '../helpers/until.ts'
 
@@ -45,6 +47,11 @@ async function statuses(): Promise<Record<string, number>> {
   return Object.fromEntries([...byStatus].map(([status, of]) => [status, of.length]))
 }
 
+/** How often the only command was tried, and how often that counted. */
+function counted(): Promise<{ attempt: number; failures: number }> {
+  return test.db.selectFrom('command').select(['attempt', 'failures']).executeTakeFirstOrThrow()
+}
+
 /** Ends a command as done, as a processor does. */
 const finish: CommandRunner = async (claimed) => {
   await test.db.transaction().execute((trx) => finishCommand(trx, claimed))
@@ -68,12 +75,12 @@ for (const backend of backends()) {
       running.push(startSweeper({ db: test.db, queues: open.queues, log }))
       running.push(startDispatcher({ db: test.db, databaseUrl: test.url, queues: open.queues, log }))
     }
-    function startWork(run: CommandRunner, shutdownMs = 5_000): Background {
+    function startWork(run: CommandRunner, shutdownMs = 5_000, db = test.db): Background {
       const concurrency = { checks: 2, notifications: 8, deliveries: 1 }
       const giveUp = async () => false
       const now = () => new Date()
       const worker = startWorkers({
-        db: test.db,
+        db,
         queues: open.queues,
         log,
         run,
@@ -133,11 +140,34 @@ for (const backend of backends()) {
       })
       await append([command()])
       await until(async () => (await statuses()).done === 1)
-      const row = await test.db
-        .selectFrom('command')
-        .select(['attempt', 'failures'])
-        .executeTakeFirstOrThrow()
-      expect(row).toEqual({ attempt: 4, failures: 0 })
+      expect(await counted()).toEqual({ attempt: 4, failures: 0 })
+    })
+
+    it('are put off, and nothing is counted, when the database fails them (W5)', async () => {
+      const away = openAwayDatabase()
+      let runs = 0
+      startAll(async (claimed, signal) => {
+        if (++runs < 3) await sql`select 1`.execute(away)
+        return finish(claimed, signal)
+      })
+      await append([command()])
+      await until(async () => (await statuses()).done === 1)
+      await away.destroy()
+      expect(await counted()).toEqual({ attempt: 3, failures: 0 })
+    })
+
+    it('are counted as failed when it does not show that it was the database', async () => {
+      const away = openAwayDatabase()
+      let runs = 0
+      startAll(async (claimed, signal) => {
+        const hide = (error: unknown) => Promise.reject(new Error(String(error)))
+        if (++runs < 3) await sql`select 1`.execute(away).catch(hide)
+        return finish(claimed, signal)
+      })
+      await append([command()])
+      await until(async () => (await statuses()).done === 1)
+      await away.destroy()
+      expect(await counted()).toEqual({ attempt: 3, failures: 2 })
     })
 
     it('stop being waited for by a worker that is told to stop, also when they do not listen (W4)', async () => {
@@ -162,11 +192,7 @@ for (const backend of backends()) {
       expect(dead?.attempt).toBe(1)
       startAll()
       await until(async () => (await statuses()).done === 1)
-      const row = await test.db
-        .selectFrom('command')
-        .select(['attempt', 'failures'])
-        .executeTakeFirstOrThrow()
-      expect(row).toEqual({ attempt: 2, failures: 1 })
+      expect(await counted()).toEqual({ attempt: 2, failures: 1 })
     })
 
     it('are run in the end when they were dispatched to a queue that lost them (L2, L5)', async () => {
@@ -202,6 +228,41 @@ for (const backend of backends()) {
       expect(Date.now() - before).toBeLessThan(3_000)
       expect(await statuses()).toEqual({ pending: 1 })
     })
+
+    if (backend.name === 'PostgreSQL')
+      describe('when the database is away from their worker for longer than a lease', () => {
+        it('are not taken for deadly, for it was away from the sweeper too (W5)', async () => {
+          expect(await cutOffWorker((cutOff) => cutOff)).toMatchObject({ failures: 0 })
+        })
+
+        it('are taken for deadly by a sweeper that was not cut off', async () => {
+          expect(await cutOffWorker(() => test.db)).toMatchObject({ failures: 1 })
+        })
+      })
+
+    async function cutOffWorker(sweeperDb: (cutOff: Kysely<Database>) => Kysely<Database>) {
+      const line = await openLine(test.url)
+      const db = openDatabase({ url: line.url, size: 4, name: 'cut off', onConnectionError: () => {} })
+      let isFirst = true
+      const run: CommandRunner = async (claimed, signal) => {
+        if (isFirst) {
+          line.cut()
+          setTimeout(line.mend, 10_000)
+        }
+        isFirst = false
+        await sql`select 1`.execute(db)
+        return finish(claimed, signal)
+      }
+      startWork(run, 5_000, db)
+      running.push(startSweeper({ db: sweeperDb(db), queues: open.queues, log }))
+      running.push(startDispatcher({ db: test.db, databaseUrl: test.url, queues: open.queues, log }))
+      await append([command()])
+      await until(async () => (await statuses()).done === 1, 18_000)
+      for (const part of running.splice(0).reverse()) await part.stop()
+      await db.destroy()
+      await line.close()
+      return counted()
+    }
 
     if (backend.name === 'Redis') {
       it('survive FLUSHALL, ten times in the middle of 300 (L2)', async () => {
