@@ -14,7 +14,7 @@ import type { Notifier } from './notifiers/notifier.ts'
 import { slackNotifier } from './notifiers/slack/notifier.ts'
 import { readPolicy } from './policy/load.ts'
 import { openSandbox } from './runtimes/sandbox.ts'
-import { isUnavailable, openDatabase } from './store/database.ts'
+import { isUnavailable, type OpenOptions, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
 import { systemResolve } from './webhooks/guard.ts'
@@ -70,9 +70,14 @@ async function open(
   const policy = readPolicy(config.policyPath)
   const databaseUrl = config.databaseUrl ?? (await openEmbedded(config, log, onClose))
   const onError = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
-  const db = openDatabase({ url: databaseUrl, size: 16, name: 'greenroom', onConnectionError: onError })
+  const database = { url: databaseUrl, onConnectionError: onError }
+  await migrateAlone(database).catch(explainUnreachable)
+  const db = openDatabase({ ...database, name: 'greenroom', size: 16 })
   onClose(() => db.destroy())
-  await migrate(db).catch(explainUnreachable)
+  // For who calls and for the ledger's leases, one statement at a time: what waits for a model's lock, or for much
+  // else, takes none of these.
+  const reserved = openDatabase({ ...database, name: 'greenroom reserved', size: 4, lockTimeoutMs: 1_000 })
+  onClose(() => reserved.destroy())
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError })
   onClose(() => queues.close())
   const outbound = { ...config.outbound, resolve: systemResolve }
@@ -92,7 +97,7 @@ async function open(
     const checks = { artifactRoots: config.artifactRoots, places, sandbox }
     const commandDeps = { ...deps, db, notifier: openNotifier(config, log, print), checks }
     const workers = startWorkers({
-      db,
+      db: reserved,
       queues,
       log,
       run: commandRunner(commandDeps),
@@ -102,18 +107,28 @@ async function open(
       shutdownMs: config.workers.shutdownMs,
     })
     onClose(() => workers.stop())
-    const sweeper = startSweeper({ db, queues, log })
+    const sweeper = startSweeper({ db: reserved, queues, log })
     onClose(() => sweeper.stop())
-    const dispatcher = startDispatcher({ db, databaseUrl, queues, log })
+    const dispatcher = startDispatcher({ db: reserved, databaseUrl, queues, log })
     onClose(() => dispatcher.stop())
   }
   if (!parts.serve) return { url: null, databaseUrl }
 
   const admin = await ensureAdminToken(db, config, deps)
   if (admin.kind === 'written') print(`The first admin token is in ${admin.path}.`)
-  const app = await buildApp({ ...deps, config, db, log, queues })
+  const app = await buildApp({ ...deps, config, db, reserved, log, queues })
   onClose(() => app.close())
   return { url: await listen(app, config), databaseUrl }
+}
+
+/** Migrates on a connection of its own, which may wait for another process that does so. */
+async function migrateAlone(database: Pick<OpenOptions, 'url' | 'onConnectionError'>): Promise<void> {
+  const db = openDatabase({ ...database, name: 'greenroom migrate', size: 1, lockTimeoutMs: 0 })
+  try {
+    await migrate(db)
+  } finally {
+    await db.destroy()
+  }
 }
 
 // What links to the server has to name its port, and is made before it listens.

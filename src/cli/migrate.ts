@@ -50,7 +50,8 @@ async function migrateDatabase(url: string): Promise<string[]> {
     import('../store/database.ts'),
     import('../store/migrate.ts'),
   ])
-  const db = openDatabase({ url, size: 1, name: 'greenroom migrate', onConnectionError: () => {} })
+  const options = { url, size: 1, name: 'greenroom migrate', lockTimeoutMs: 0 }
+  const db = openDatabase({ ...options, onConnectionError: () => {} })
   try {
     return await migrate(db)
   } catch (error) {

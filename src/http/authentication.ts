@@ -47,7 +47,7 @@ export function makeAuthenticator(deps: AppDeps): Authenticator {
   // holders out; an id lets nobody in, it only leads to the comparison.
   const proven = new Set<string>()
   const lookUp = takeTogether(async (id, callers: null[]) => {
-    const row = await findToken(deps.db, id)
+    const row = await findToken(deps.reserved, id)
     return callers.map(() => row)
   })
 
@@ -76,7 +76,7 @@ export function makeAuthenticator(deps: AppDeps): Authenticator {
     const secret = request.cookies[sessionCookie]
     if (secret === undefined || !isSessionSecret(secret)) return { kind: 'anonymous' }
     const now = deps.now()
-    const row = await findSessionToken(deps.db, hashSecret(secret), now)
+    const row = await findSessionToken(deps.reserved, hashSecret(secret), now)
     if (row === undefined || !isGood(row, now)) return { kind: 'anonymous' }
     return { kind: 'known', caller: callerFrom(row, 'session') }
   }

@@ -13,6 +13,8 @@ import type { Queues } from '../workers/queues.ts'
 export type AppDeps = LifecycleDeps & {
   config: Config
   db: Kysely<Database>
+  /** The same database, by connections kept free for finding out who calls. */
+  reserved: Kysely<Database>
   log: FastifyBaseLogger
   queues: Pick<Queues, 'all' | 'ping'>
   /** Where outbound webhooks may lead. */

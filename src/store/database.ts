@@ -20,7 +20,13 @@ export type OpenOptions = {
   name: string
   /** Told of every connection that broke, idle or in use; its query rejects besides. *Must not throw.* */
   onConnectionError: (error: Error) => void
+  /** How long a statement waits for a lock that somebody else holds; 0: as long as it may run at all. */
+  lockTimeoutMs?: number
 }
+
+// Thousands of transactions have one model's lock in this time; who waits longer waits for one that hangs, on a
+// connection that others need.
+const usualLockTimeoutMs = 2_500
 
 // Beyond this many texts a statement stays unnamed: lists of many lengths must not fill the server's memory.
 const mostPrepared = 500
@@ -35,6 +41,7 @@ export function openDatabase(options: OpenOptions): Kysely<Database> {
     max: options.size,
     application_name: options.name,
     connectionTimeoutMillis: 5_000,
+    lock_timeout: options.lockTimeoutMs ?? usualLockTimeoutMs,
     // A statement that hangs must not hold a model's lock for ever.
     statement_timeout: 15_000,
     idle_in_transaction_session_timeout: 15_000,

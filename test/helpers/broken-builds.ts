@@ -6,7 +6,7 @@ export type Edit = { file: string; from: string; to: string }
 
 /** Nobody looks after commands whose worker died or whose queue lost them (L2, L4). */
 export const withoutSweeper: Edit[] = [
-  { file: 'main.ts', from: 'startSweeper({ db, queues, log })', to: '{ stop: async () => {} }' },
+  { file: 'main.ts', from: 'startSweeper({ db: reserved, queues, log })', to: '{ stop: async () => {} }' },
 ]
 
 /** A worker that lost its lease neither notices nor is kept from writing the end (V9). */
@@ -118,4 +118,15 @@ export const withFalseComfort: Edit[] = [
     from: 'and whether anything was changed is not known',
     to: 'nothing was changed',
   },
+]
+
+/** Whoever waits for a model's lock does so for as long as a statement may take. */
+export const withoutLockTimeout: Edit[] = [
+  { file: 'store/database.ts', from: 'lock_timeout: options.lockTimeoutMs ?? usualLockTimeoutMs,', to: '' },
+]
+
+/** Finding out who calls, and the ledger's leases, take their turn among all that wait for a model. */
+export const withOnePool: Edit[] = [
+  { file: 'main.ts', from: 'db: reserved,\n      queues', to: 'db,\n      queues' },
+  { file: 'main.ts', from: 'config, db, reserved, log', to: 'config, db, reserved: db, log' },
 ]

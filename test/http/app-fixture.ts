@@ -68,6 +68,7 @@ export async function openApp(changes: Changes = {}): Promise<AppFixture> {
     newId: randomUUID,
     readsRuns: false,
     db: database.db,
+    reserved: others.db ?? database.db,
     log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
     queues: { all: [], ping: async () => {} },
     outbound: { schemes: ['https'], allowPrivateAddresses: false, resolve: async () => [] },

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { lockModel } from '../../src/store/models.ts'
+import { inTransaction } from '../../src/store/transaction.ts'
+import { type Edit, withOnePool, withoutLockTimeout } from '../helpers/broken-builds.ts'
+import { openScene, type Scene } from '../helpers/scene.ts'
+
+const timeout = 120_000
+// Less than the database lets a transaction do nothing.
+const heldMs = 12_000
+// More of either than a pool has connections.
+const crowd = 24
+
+/** A check that goes on for longer than a lease without being prolonged. */
+const slow = { model: 'smoke-1', source: 'spin.onnx', end: 'rejected' } as const
+
+// One after another, for how long an answer takes is measured.
+describe('while a process that hangs holds the lock of one model', () => {
+  it('callers are known at once, other models are registered and checked, and all is done afterwards', {
+    timeout,
+  }, async (context) => {
+    const scene = await openScene(context, busy)
+    expect(await blockOneModel(scene)).toEqual({ known: true, registered: true, attemptsAtSlow: 1 })
+    await scene.settle(40_000)
+    expect(await scene.violations()).toEqual([])
+  })
+
+  it('nobody else is registered on a build that waits for locks without end', {
+    timeout,
+  }, async (context) => {
+    const scene = await openScene(context, busy)
+    expect(await blockOneModel(scene, withoutLockTimeout)).toMatchObject({ registered: false })
+  })
+
+  it('nobody is known, and leases run out, on a build with one pool for all that waits so', {
+    timeout,
+  }, async (context) => {
+    const scene = await openScene(context, busy)
+    const edits = [...withOnePool, ...withoutLockTimeout]
+    expect(await blockOneModel(scene, edits)).toMatchObject({ known: false, attemptsAtSlow: 2 })
+  })
+})
+
+const busy = { environment: { GREENROOM_AUTH: 'tokens', GREENROOM_CHECK_CONCURRENCY: `${crowd + 1}` } }
+
+/** Has both the server and the workers crowd at one model's lock, and tells what became of everybody else. */
+async function blockOneModel(scene: Scene, edits?: Edit[]) {
+  const { registrar, db } = scene
+  const url = await (await scene.serve(edits)).ready
+  const writeHot = () => Array.from({ length: crowd }, () => registrar.write({ model: 'hot' }))
+  for (const entry of [registrar.write(slow), ...writeHot()]) await registrar.deliver(entry)
+  const released = Promise.withResolvers<void>()
+  const locked = Promise.withResolvers<void>()
+  const holder = inTransaction(db, async (trx) => {
+    await lockModel(trx, 'hot')
+    locked.resolve()
+    await released.promise
+  })
+  await locked.promise
+  setTimeout(released.resolve, heldMs)
+  await scene.work(edits)
+  await scene.untilAtWork(slow.model)
+  await scene.work() // its sweeper looks after whatever is not prolonged
+  const waiting = writeHot().map((entry) => registrar.deliver(entry))
+  await sleep(500)
+  const other = timed(registrar.deliver(registrar.write()))
+  const asked = await Promise.all([0, 500, 1_000].map((ms) => sleep(ms).then(() => timed(ask(url)))))
+  const { ms: registeredMs } = await other
+  await holder
+  await Promise.all(waiting)
+  const attempts = await db.selectFrom('command').select('attempt').where('model', '=', slow.model).execute()
+  return {
+    known: asked.every(({ ms, answer }) => answer.status === 401 && ms < 1_500),
+    registered: registeredMs < 8_000,
+    attemptsAtSlow: Math.max(...attempts.map(({ attempt }) => attempt)),
+  }
+}
+
+async function timed<T>(work: Promise<T>): Promise<{ ms: number; answer: T }> {
+  const before = performance.now()
+  const answer = await work
+  return { ms: performance.now() - before, answer }
+}
+
+/** Asks with a token that nobody has, so that looking it up is all that there is to do. */
+function ask(url: string | null): Promise<Response> {
+  return fetch(`${url}/api/v1/models`, { headers: { authorization: `Bearer ${'nobodys-'.repeat(6)}` } })
+}
