@@ -80,6 +80,7 @@ function preparingClient(
   nameOf: (text: string) => string | undefined,
 ): PostgresPoolClient {
   let isSpoilt = false
+  let failure: unknown
   const hold = holdBack(client)
   const query = async (text: string, values: unknown[]) => {
     hold()
@@ -89,7 +90,9 @@ function preparingClient(
     } catch (error) {
       // A migration changed a table that this connection has prepared statements for, or a transaction is left open.
       isSpoilt ||= codeOf(error) === outdatedPlan || text === 'rollback'
-      throw error
+      // What stands behind a statement that failed is told no more than that one did, and may be heard of first.
+      if (codeOf(error) !== behindFailure) failure = error
+      throw failure ?? error
     }
   }
   const release = (destroy?: boolean) => client.release(destroy || isSpoilt)
@@ -144,6 +147,7 @@ export function readTime(text: string): unknown {
 }
 
 const outdatedPlan = '0A000'
+const behindFailure = '25P02'
 
 /** A value for a jsonb column; arrays too, which the driver would otherwise send as SQL arrays. *Pure.* */
 export function json(value: unknown): RawBuilder<unknown> {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.ts'
@@ -76,6 +77,17 @@ describe('a transaction', () => {
     })
     await expect(undone).rejects.toThrow(new RangeError('no such statement'))
     expect(await names()).toEqual([])
+  })
+
+  test('says what failed it, also when it hears first from the statements behind that one', async () => {
+    const passOnLater = async (error: unknown) => {
+      await sleep(20)
+      throw error
+    }
+    const undone = inTransaction(db, (trx) =>
+      Promise.all([sql`select 1 / 0`.execute(trx).catch(passOnLater), one(trx)]),
+    )
+    await expect(undone).rejects.toThrow(/division by zero/)
   })
 
   test('does not pass for committed when its work overlooks a statement that failed', async () => {
