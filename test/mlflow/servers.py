@@ -58,7 +58,7 @@ def mlflow_server(home: Path, port: int) -> Iterator[str]:
     env = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES": "https",
+        "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES": "https,r2,b2,abfss",
         # The receiver of webhooks listens on this machine, and a webhook is seen at once.
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",

@@ -158,6 +158,9 @@ def test_a_source_is_given_back_letter_by_letter(client: MlflowClient, name: str
         "s3://bucket//doubled/slash/",
         "s3://bucket/a%20b/ü/model",
         "gs://bucket/x",
+        "r2://bucket@account.r2.cloudflarestorage.com/x",
+        "b2://bucket@s3.us-west-004.backblazeb2.com/x",
+        "abfss://container@account.dfs.core.windows.net/x",
         "https://models.example.com/m.onnx",
     ):
         version = client.create_model_version(name, source).version

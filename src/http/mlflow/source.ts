@@ -16,8 +16,8 @@ const schemes = new Set(
     ' ',
   ),
 )
-// These name a container before the host, where others would name a user.
-const withContainer = new Set(['abfs', 'abfss', 'wasb', 'wasbs'])
+// These name a container or a bucket before the host, where others would name a user.
+const withContainer = new Set(['abfs', 'abfss', 'b2', 'r2', 'wasb', 'wasbs'])
 // What MLflow's client registers a prompt with, whose text is a tag.
 const promptSources = new Set(['dummy-source', 'prompt-template'])
 

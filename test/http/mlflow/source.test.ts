@@ -22,6 +22,8 @@ describe('a source that is accepted', () => {
     'gs://bucket//a///b/',
     'abfss://container@account.dfs.core.windows.net/a',
     'wasbs://container@account.blob.core.windows.net/a',
+    'r2://bucket@account.r2.cloudflarestorage.com/a',
+    'b2://bucket@s3.us-west-004.backblazeb2.com/a',
     'hdfs://host:8020/a',
     'dbfs:/a',
     'mlflow-artifacts:/models',
@@ -136,6 +138,8 @@ describe('a remote source that is refused', () => {
     'ftp://:@host/a',
     'abfss://container:secret@account/a',
     'wasbs://a@b@account/a',
+    'r2://bucket:secret@account.r2.cloudflarestorage.com/a',
+    'b2://bucket%3Asecret@s3.us-west-004.backblazeb2.com/a',
   ])('for the user it names: %s', (source) => {
     expect(() => read(source)).toThrow('A source must not name a user or a password.')
   })
