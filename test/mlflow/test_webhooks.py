@@ -215,6 +215,19 @@ def test_a_webhook_can_be_changed_silenced_and_deleted(
     assert [delivery.body["data"]["version"] for delivery in receiver.wait_for(3)] == ["1", "3", "4"]
 
 
+def test_an_empty_description_or_secret_is_taken_away(
+    client: MlflowClient, receiver: Receiver, subscribe: Subscribe, name: str
+) -> None:
+    made = subscribe(receiver.url, description="For me.", secret=SECRET)
+    assert client.update_webhook(made.webhook_id, description="").description is None
+    assert client.get_webhook(made.webhook_id).description is None
+    client.create_model_version(name, SOURCE)
+    assert receiver.wait_for(1)[0].is_signed_with(SECRET)
+    client.update_webhook(made.webhook_id, secret="")
+    client.create_model_version(name, SOURCE)
+    assert "x-mlflow-signature" not in receiver.wait_for(2)[1].headers
+
+
 def test_a_trial_sends_an_example_and_tells_how_it_went(
     under_test: UnderTest, client: MlflowClient, receiver: Receiver, subscribe: Subscribe
 ) -> None:

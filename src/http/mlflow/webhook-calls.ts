@@ -23,7 +23,10 @@ import { readEvent, readEvents, readName, readPageSize, readStatus } from './web
 /** What the calls need. */
 export type WebhookDeps = Pick<AppDeps, 'db' | 'now' | 'newId' | 'outbound' | 'keys'>
 
-/** What somebody says of a webhook. In an update, what is absent or empty is left as it is. */
+/**
+ * What somebody says of a webhook. In an update, what is absent is left as it is, and so is what is empty, but for the
+ * description and the secret: an empty one takes it away.
+ */
 export type WebhookInput = {
   name?: string | undefined
   url?: string | undefined
@@ -73,8 +76,8 @@ export async function updateWebhookCall(
     ...(name && { name: readName(name) }),
     ...(url && { url: await readUrl(url, deps) }),
     ...(!isEmpty(events) && { events: readEvents(events) }),
-    ...(description && { description }),
-    ...(secret && { secret: seal(secret, id, deps) }),
+    ...(description !== undefined && { description: description || null }),
+    ...(secret !== undefined && { secret: secret ? seal(secret, id, deps) : null }),
     ...(status && { status }),
   }
   const webhook = await inTransaction(deps.db, (trx) => updateWebhook(trx, id, changes, deps.now()))

@@ -113,6 +113,15 @@ describe('changing a webhook', () => {
     expect(await sealed()).not.toEqual(stored)
   })
 
+  test('takes away a description or a secret that is given empty, and leaves what else is', async () => {
+    const before = await make({ description: 'old', secret })
+    const empty = { name: '', url: '', events: [], description: '', secret: '', status: '' }
+    const { webhook } = await updateWebhookCall(deps, before.webhook_id, empty, anybody)
+    const { description: _, ...others } = before
+    expect(webhook).toEqual(others)
+    expect(await database.db.selectFrom('webhook').select('secret').execute()).toEqual([{ secret: null }])
+  })
+
   test('leaves a disabled one disabled when no status is given, unlike MLflow', async () => {
     const { webhook_id: id } = await make({ status: 'DISABLED' })
     const { webhook } = await updateWebhookCall(deps, id, { name: 'x', description: '', events: [] }, anybody)
