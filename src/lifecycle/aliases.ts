@@ -76,7 +76,11 @@ export function removeAlias(
   return inTransaction(db, async (trx): Promise<AliasOutcome> => {
     const model = await lockModel(trx, name)
     const before = await findAlias(trx, model, alias)
-    if (before === null) return { kind: 'done' }
+    const tell = () => publish(trx, model, { kind: 'aliasDeleted', alias }, by, deps.now())
+    if (before === null) {
+      await tell() // as MLflow does, and as tags are
+      return { kind: 'done' }
+    }
     if (isProtectedAlias(deps.policy, model.name, alias) && !from.mayApprove)
       return {
         kind: 'forbidden',
@@ -87,7 +91,7 @@ export function removeAlias(
     await Promise.all([
       deleteAlias(trx, model, alias),
       recordEvent(trx, model, { ...entry, detail: { alias }, unnoticed: true }, by, deps.now()),
-      publish(trx, model, { kind: 'aliasDeleted', alias }, by, deps.now()),
+      tell(),
     ])
     return { kind: 'done' }
   })

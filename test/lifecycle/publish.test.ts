@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { tagVersion } from '../../src/lifecycle/annotations.ts'
+import { removeAlias } from '../../src/lifecycle/aliases.ts'
+import { tagVersion, untagVersion } from '../../src/lifecycle/annotations.ts'
 import { answerRequest } from '../../src/lifecycle/answer.ts'
 import { publish } from '../../src/lifecycle/publish.ts'
 import { register } from '../../src/lifecycle.ts'
@@ -133,6 +134,16 @@ describe('tags and aliases are told of', () => {
   it('as a model’s', async () => {
     for (const happening of happenings) await happen(happening)
     expect(await names()).toEqual(['model_version_tag.set', 'model_version_alias.created'])
+  })
+
+  it('also when what is to be deleted is not there, as by MLflow', async () => {
+    const from = { name: 'alice', mayApprove: true }
+    await removeAlias(test.db, 'm', 'champion', from, actor('alice'), deps)
+    await untagVersion(test.db, { name: 'm', version: 1 }, 'k', actor('alice'), deps.now())
+    expect((await told()).slice(2)).toEqual([
+      ['model_version_alias.deleted', { name: 'm', alias: 'champion' }],
+      ['model_version_tag.deleted', { name: 'm', version: '1', key: 'k' }],
+    ])
   })
 
   it('as a prompt’s, when the model is one', async () => {

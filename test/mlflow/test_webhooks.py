@@ -122,6 +122,20 @@ def test_each_event_is_told_with_its_data_and_signed(
     assert len({delivery.headers["x-mlflow-delivery-id"] for delivery in receiver.deliveries}) == told
 
 
+def test_what_is_deleted_without_being_there_is_told_all_the_same(
+    client: MlflowClient, receiver: Receiver, subscribe: Subscribe, name: str
+) -> None:
+    client.create_model_version(name, SOURCE)
+    subscribe(receiver.url, MODEL_EVENTS)
+    client.delete_registered_model_alias(name, "champion")
+    client.delete_model_version_tag(name, "1", "k")
+    told = {delivery.kind: delivery.body["data"] for delivery in receiver.wait_for(2)}
+    assert told == {
+        "model_version_alias.deleted": {"name": name, "alias": "champion"},
+        "model_version_tag.deleted": {"name": name, "version": "1", "key": "k"},
+    }
+
+
 def test_what_mlflow_does_not_tell_is_not_told(
     client: MlflowClient, receiver: Receiver, subscribe: Subscribe, fresh: Fresh, name: str
 ) -> None:
