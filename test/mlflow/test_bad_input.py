@@ -188,6 +188,8 @@ ALIASES: list[Case] = [
             ("LaTest", "'latest' alias name (case insensitive) is reserved."),
             ("v1", "Version alias name 'v1' is reserved."),
             ("V12", "Version alias name 'V12' is reserved."),
+            ("v１", "Version alias name 'v１' is reserved."),
+            ("V٣2", "Version alias name 'V٣2' is reserved."),
             ("x" * 256, too_long("Registered model alias name", 255)),
         ]
     ),

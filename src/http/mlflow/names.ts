@@ -51,7 +51,8 @@ export function meansLatest(alias: string): boolean {
 export function checkNewAlias(alias: string): void {
   checkAlias(alias)
   if (meansLatest(alias)) throw new InvalidInputError("'latest' alias name (case insensitive) is reserved.")
-  if (/^[vV]\d+$/.test(alias)) throw new InvalidInputError(`Version alias name '${alias}' is reserved.`)
+  // In any script's digits, as `\d` is to Python.
+  if (/^[vV]\p{Nd}+$/u.test(alias)) throw new InvalidInputError(`Version alias name '${alias}' is reserved.`)
 }
 
 /** The number that a request's text of a version means. Throws NotFoundError for one that no version can have. *Pure.* */
