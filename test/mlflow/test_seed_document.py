@@ -18,6 +18,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.linear_model import Ridge
 
+from rest import Rest
 from servers import PATIENT, ROOT
 from test_gates import eventually
 from tokens import make_token
@@ -145,6 +146,18 @@ def test_the_document_works_as_printed(
         "Version 1: Archived",
     ]
     assert NAME in models.splitlines()
+
+
+@pytest.mark.parametrize("name", ["it's", 'said "so"', 'it\'s "so"', "it's _so\""])
+def test_a_model_is_told_with_its_versions_whatever_quotes_are_in_its_name(
+    rest: Rest, as_user: None, name: str
+) -> None:
+    from models.model_registry import get_model_info
+
+    rest.post("registered-models/create", name=name).ok()
+    for _ in range(2):
+        rest.post("model-versions/create", name=name, source="s3://bucket/model").ok()
+    assert [version["version"] for version in get_model_info(name)["versions"]] == ["2", "1"]
 
 
 def test_the_script_tells_who_may_not_decide_where_to_ask(terminal: Terminal, as_user: None) -> None:

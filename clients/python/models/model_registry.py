@@ -80,14 +80,14 @@ def get_model_info(model_name: str, version: str | None = None) -> VersionInfo |
             "tags": one.tags,
         }
     model = client.get_registered_model(model_name)
-    # MLflow's filters have two kinds of quotes, and no escape.
+    # MLflow's filters have two kinds of quotes, and no escape. In a name with both, one stands for any letter.
     quote = '"' if "'" in model_name else "'"
-    wanted, order = f"name = {quote}{model_name}{quote}", ["version_number DESC"]
-    versions = _every(lambda token: client.search_model_versions(wanted, order_by=order, page_token=token))
+    wanted = f"name {'LIKE' if quote in model_name else '='} {quote}{model_name.replace(quote, '_')}{quote}"
+    found = _every(lambda at: client.search_model_versions(wanted, order_by=["version_number DESC"], page_token=at))
     return {
         "name": model.name,
         "description": model.description or None,
-        "versions": [{"version": str(each.version), "stage": str(each.current_stage)} for each in versions],
+        "versions": [{"version": str(v.version), "stage": str(v.current_stage)} for v in found if v.name == model.name],
     }
 
 
