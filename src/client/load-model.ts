@@ -47,12 +47,16 @@ export type Model = {
 }
 
 /**
- * Loads a version of a model. Throws NotFoundError when no version is in the stage, ApiError and NoAnswerError as the
- * server answers, DigestMismatchError when the artifact is not the one that was recorded, UnreadableSourceError and
- * UnavailableSourceError when it cannot be had, UnusableModelError when it does not load, and OperatorError when
- * something must be installed or set.
+ * Loads a version of a model, by default the newest in Production. Throws NotFoundError when no version is in the
+ * stage, ApiError and NoAnswerError as the server answers, DigestMismatchError when the artifact is not the one that was
+ * recorded, UnreadableSourceError and UnavailableSourceError when it cannot be had, UnusableModelError when it does not
+ * load, and OperatorError when something must be installed or set.
  */
-export async function loadModel(name: string, which: Which, options: Options = {}): Promise<Model> {
+export async function loadModel(
+  name: string,
+  which: Which = { stage: 'Production' },
+  options: Options = {},
+): Promise<Model> {
   return loadThrough(await connect(options), name, which, options.env ?? process.env)
 }
 

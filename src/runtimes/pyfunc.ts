@@ -7,7 +7,7 @@ import { InvalidInputError } from '../errors.ts'
 import { type Artifact, contentOf } from './artifact.ts'
 import type { Predictions } from './batches.ts'
 import type { SignatureColumn } from './mlmodel.ts'
-import { type Cell, isList, type Rows, type RowTable, rowTable } from './rows.ts'
+import { type Cell, firstOf, isList, type Rows, type RowTable, rowTable } from './rows.ts'
 import { type Python, startScoring } from './scoring.ts'
 import { UnusableModelError } from './unusable.ts'
 
@@ -53,7 +53,7 @@ async function predict(
   columns: SignatureColumn[] | null,
   invoke: (body: object) => Promise<unknown>,
 ): Promise<Predictions> {
-  const table = rowTable(rows, columns === null ? null : wantedOf(columns, rows))
+  const table = rowTable(rows, columns === null ? null : wantedOf(columns, firstOf(rows)))
   const isUnnamed = columns === null && table.isUnnamed
   const answers: number[][] = []
   for (let from = 0; from < table.rows; from += rowsAtOnce) {
@@ -68,8 +68,8 @@ async function predict(
 }
 
 /** The columns that must be there, and of the others those that are. */
-function wantedOf(columns: SignatureColumn[], [first]: Rows): string[] {
-  const isThere = (name: string) => isList(first) || (first !== undefined && Object.hasOwn(first, name))
+function wantedOf(columns: SignatureColumn[], first: unknown): string[] {
+  const isThere = (name: string) => isList(first) || Object.hasOwn(Object(first), name)
   return columns.filter(({ name, required }) => required || isThere(name)).map(({ name }) => name)
 }
 

@@ -23,11 +23,15 @@ const mostNamed = 20
  * alike. *Pure.*
  */
 export function rowTable(rows: Rows, wanted: string[] | null): RowTable {
-  if (!Array.isArray(rows))
-    throw new InvalidInputError('The rows must be an array: of objects, or of arrays.')
-  const [first] = rows as unknown[]
+  const first = firstOf(rows)
   if (first === undefined) return { columns: wanted ?? [], isUnnamed: false, rows: 0, cell: () => undefined }
   return isList(first) ? ofNumbers(rows, first, wanted) : ofObjects(rows, wanted)
+}
+
+/** The first of the rows; undefined where there are none. Throws InvalidInputError when they are no array. *Pure.* */
+export function firstOf(rows: Rows): unknown {
+  if (Array.isArray(rows)) return rows[0]
+  throw new InvalidInputError('The rows must be an array: of objects, or of arrays.')
 }
 
 /** The numbers in a table, column by column. Throws InvalidInputError, naming row and column. *Pure.* */

@@ -8,11 +8,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OperatorError } from '../errors.ts'
+import { InvalidInputError, OperatorError } from '../errors.ts'
 import { freePort } from '../free-port.ts'
 import { UnusableModelError } from './unusable.ts'
 
-/** A scoring server that is up. `invoke` makes one call, `close` ends it. *Idempotent.* */
+/**
+ * A scoring server that is up. `invoke` makes one call, which throws InvalidInputError when the model does not take the
+ * rows; `close` ends it. *Idempotent.*
+ */
 export type ScoringServer = { invoke(body: object): Promise<unknown>; close(): Promise<void> }
 
 /** What starts Python, and the variables that it gets, less those in which our own secrets are. */
@@ -169,11 +172,21 @@ async function invoke(url: string, body: object, words: () => string): Promise<u
     const response = await fetch(`${url}/invocations`, { ...call, signal })
     const answer: unknown = await response.json().catch(() => null)
     if (response.ok) return answer
-    const { message = `HTTP ${response.status}` } = (answer ?? {}) as { message?: string }
-    throw new UnusableModelError(`the model does not run: ${message.replaceAll(/\s+/g, ' ').slice(0, 300)}`)
+    const why = refusalIn(answer) ?? `HTTP ${response.status}`
+    // So it answers, too, when the model's own code fails; only the rows tell these apart.
+    if (response.status === 400) throw new InvalidInputError(`The model does not take these rows: ${why}`)
+    throw new UnusableModelError(`the model does not run: ${why}`)
   } catch (error) {
-    if (error instanceof UnusableModelError) throw error
+    if (error instanceof UnusableModelError || error instanceof InvalidInputError) throw error
     if (signal.aborted) throw new UnusableModelError(`the model did not answer within ${callMs / 1000} s`)
     throw new UnusableModelError(`the model's process does not answer: ${faultIn(words())}`)
   }
+}
+
+/** What MLflow says against a call, without the rows that it repeats; null where it says nothing. *Pure.* */
+function refusalIn(answer: unknown): string | null {
+  const { message, stack_trace: trace } = (answer ?? {}) as { message?: string; stack_trace?: string }
+  if (trace !== undefined) return faultIn(trace)
+  const words = message?.replace(/^Failed to predict data .*\sError: /s, '').replaceAll(/\s+/g, ' ')
+  return words?.slice(0, 300) ?? null
 }

@@ -56,7 +56,7 @@ const add = async (name: string, over: Parameters<typeof registration>[1]) =>
   (await register(fixture.deps.db, registration(name, over), actor('ci'), lifecycleDeps(policy))).version
 
 /** Loads with a cache of the test's own; the model is closed after the test. */
-async function load(name: string, which: Which, env: NodeJS.ProcessEnv = {}): Promise<Model> {
+async function load(name: string, which?: Which, env: NodeJS.ProcessEnv = {}): Promise<Model> {
   const model = await loadModel(name, which, { ...as, env: { GREENROOM_HOME: cache, ...env } })
   models.push(model)
   return model
@@ -83,6 +83,7 @@ describe('a version is loaded', () => {
       expect(score('rmspe', predictions, holdout.sales)).toBeCloseTo(rmspe ?? Number.NaN, 5)
     }
     expect((await load('rossmann', { stage: 'Archived' })).version).toBe(1)
+    expect(await load('rossmann')).toMatchObject({ version: 2, stage: 'Production' })
   })
 
   test('an alias that is unknown, and a model, is refused in the words of the server', async () => {

@@ -68,6 +68,11 @@ describe.skipIf(missing !== null)('a model that scikit-learn made, on a real MLf
     const predictions = await byModel.predict(rows)
     for (const [row, value] of logged.predicted.entries()) expect(predictions[row]).toBeCloseTo(value, 9)
     await expect(byModel.predict([{ age: 1 }])).rejects.toThrow('Row 1 has no column sex, bmi, ')
+    const odd = { ...rows[0], age: 'abc' }
+    await expect(byModel.predict([odd])).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.stringMatching(/^The model does not take these rows: .*column age/),
+    })
     await byModel.close()
 
     await add('by-run', `runs:/${logged.run}/linear`, byModel.digest)

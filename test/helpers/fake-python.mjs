@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Stands in for Python with MLflow: answers as `mlflow models serve` does, and ends when its stdin is closed. What it
-// answers to rows is decided by FAKE_PYTHON: `sum`, `text`, `short`, `refuse`, `html`, `die`, `missing`, `unloadable`.
+// answers to rows is decided by FAKE_PYTHON: `sum`, `text`, `short`, `refuse`, `mismatch`, `crash`, `html`, `die`,
+// `missing`, `unloadable`.
 import { fork } from 'node:child_process'
 import { createServer } from 'node:http'
 
@@ -23,6 +24,24 @@ const answers = {
   short: () => ({ predictions: [1] }),
 }
 
+// In the words of MLflow 3.17.
+const refusals = {
+  refuse: (body) => ({ error_code: 'BAD_REQUEST', message: `got ${body}` }),
+  mismatch: () => ({
+    error_code: 'INVALID_PARAMETER_VALUE',
+    message:
+      "Failed to predict data '   a\n0  1.0'. \nError: Failed to enforce schema of data '   a\n0  1.0' with schema " +
+      "'['a': double (required), 'b': double (required)]'. Error: Model is missing inputs ['b'].",
+  }),
+  crash: () => ({
+    error_code: 'BAD_REQUEST',
+    message: 'Encountered an unexpected error while evaluating the model.',
+    stack_trace:
+      'Traceback (most recent call last):\n  File "/lib/sklearn/utils/validation.py", line 2926, in _check_n_features\n' +
+      '    raise ValueError(\nValueError: X has 3 features, but Ridge is expecting 2 features as input.\n',
+  }),
+}
+
 if (behaviour === 'squatted') {
   // Somebody else has taken the port, and this program notices when it wants to listen.
   const other = fork(process.argv[1], args, { env: { ...process.env, FAKE_PYTHON: 'sum' }, silent: true })
@@ -39,8 +58,8 @@ createServer(async (request, response) => {
   const { dataframe_split: table, inputs } = JSON.parse(body)
   if (behaviour === 'die') end(1, 'MemoryError: no more')
   if (behaviour === 'html') return response.writeHead(502).end('<html>')
-  if (behaviour === 'refuse')
-    return response.writeHead(400).end(JSON.stringify({ error_code: 'BAD_REQUEST', message: `got ${body}` }))
+  const refusal = refusals[behaviour]?.(body)
+  if (refusal !== undefined) return response.writeHead(400).end(JSON.stringify(refusal))
   response.end(JSON.stringify(answers[behaviour](table?.data ?? inputs)))
 }).listen(port, '127.0.0.1', () => {
   process.stderr.write(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)\n`)

@@ -84,6 +84,27 @@ describe('rows are sent to the process of the model', () => {
     await expect(predict(rows)).rejects.toThrow(message)
     await expect(predict(rows)).rejects.toMatchObject({ name: 'InvalidInputError' })
   })
+
+  test.each([
+    ['refuse', /^The model does not take these rows: got \{/],
+    ['mismatch', /^The model does not take these rows: Model is missing inputs \['b'\]\.$/],
+    ['crash', /^The model does not take these rows: ValueError: X has 3 features, but Ridge .* input\.$/],
+  ])('and are at fault when it does not take them: %s', async (behaviour, message) => {
+    const { predict } = await started(behaviour)
+    await expect(predict([[1, 2, 3]])).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('but not when they are no rows at all', async () => {
+    const odd: unknown[] = [undefined, null, { age: 1 }, 'rows', [null], [7]]
+    for (const signature of [columns, null]) {
+      const { predict } = await started('sum', signature)
+      for (const rows of odd)
+        await expect(predict(rows as Rows)).rejects.toMatchObject({ name: 'InvalidInputError' })
+    }
+  })
 })
 
 test('several numbers for a row come one after the other', async () => {
