@@ -3,9 +3,15 @@ import type { Finding } from '../policy/finding.ts'
 import type { ArtifactCheck } from '../policy/policy.ts'
 import { type Artifact, maxArtifactBytes, readArtifact } from '../runtimes/artifact.ts'
 import { UnreadableSourceError } from '../runtimes/source.ts'
+import { isPrompt } from '../webhooks/happenings.ts'
 import { CheckErroredError } from './errored.ts'
 import type { CheckEnvironment, CheckSubject } from './subject.ts'
 import { wordCount, wordMs } from './wording.ts'
+
+// What calls itself a prompt fails all the same: a tag switches no check off.
+const ofPrompts =
+  'it is tagged as a prompt, which has no artifact: the policy needs rules of their own for the names of prompts, ' +
+  "such as models: { 'prompts-*': { gate: none, validate: [], test: [] } }"
 
 /** The artifact is there, can be read whole, and has the digest that was declared, if one was. */
 export async function checkArtifact(
@@ -15,8 +21,10 @@ export async function checkArtifact(
   env: CheckEnvironment,
 ): Promise<Finding> {
   const artifact = await readWithin(rule.timeoutMs, candidate.source, env)
-  if ('unreadable' in artifact)
-    return { verdict: 'failed', summary: artifact.unreadable, measured: {}, digest: null }
+  if ('unreadable' in artifact) {
+    const summary = isPrompt(candidate.tags) ? `${artifact.unreadable}; ${ofPrompts}` : artifact.unreadable
+    return { verdict: 'failed', summary, measured: {}, digest: null }
+  }
   const { digest, bytes, files } = artifact
   const measured = { bytes, files: files.length }
   const differs = candidate.digest !== null && candidate.digest !== digest

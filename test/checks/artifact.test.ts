@@ -50,6 +50,21 @@ test.each([
   })
 })
 
+test('fails on a prompt, which has no artifact, and says where to give prompts rules of their own', async () => {
+  const tags = { 'mlflow.prompt.is_prompt': 'true', 'mlflow.prompt.text': 'Hi' }
+  expect(await runCheck(rule, subject('dummy-source', { tags }), null, environment())).toEqual({
+    verdict: 'failed',
+    summary:
+      'there is no file or folder dummy-source; it is tagged as a prompt, which has no artifact: the policy needs rules ' +
+      "of their own for the names of prompts, such as models: { 'prompts-*': { gate: none, validate: [], test: [] } }",
+    measured: {},
+    digest: null,
+  })
+  expect(await runCheck(rule, subject('good.onnx', { tags }), null, environment())).toMatchObject({
+    verdict: 'passed',
+  })
+})
+
 test('fails on a link out of the roots', async () => {
   const root = await folderWith({})
   await symlink(join(diabetes, 'good.onnx'), join(root, 'good.onnx'))

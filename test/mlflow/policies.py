@@ -17,6 +17,9 @@ models:
     gate: approved
     validate: [artifact]
     protected_aliases: [champion]
+  'prompts-*':
+    gate: none
+    validate: []
   'trained-*':
     gate: approved
     validate: [artifact]

@@ -181,6 +181,27 @@ def test_nothing_that_a_user_may_write_opens_the_gate(as_user: As, under_test: U
     assert dave.get("model-versions/get", **of_version).ok()["model_version"]["current_stage"] == "Staging"
 
 
+def test_a_prompt_is_free_where_the_policy_has_rules_for_prompts_names(as_user: As) -> None:
+    dave, name = as_user("dave", "registrar"), f"prompts-{next(_numbers)}"
+    for text in ("Hello {{who}}", "Hi {{who}}"):
+        dave.register_prompt(name, text)
+    for version, said in ((1, "Hello you"), (2, "Hi you")):
+        dave.set_prompt_alias(name, "champion", version)
+        assert dave.load_prompt(f"prompts:/{name}@champion").format(who="you") == said
+
+
+def test_a_prompt_under_the_rules_of_models_is_refused_with_what_to_do(as_user: As, under_test: UnderTest) -> None:
+    dave, name = as_user("dave", "registrar"), f"gated-{next(_numbers)}"
+    dave.register_prompt(name, "Hello {{who}}")
+    look = under_test.rest().call
+    url = f"models/{name}/versions/1"
+    eventually(lambda: look("GET", url, api="/api/v1").ok()["state"] == "rejected", "the prompt is rejected")
+    [check] = look("GET", url, api="/api/v1").ok()["checks"]
+    assert "a prompt, which has no artifact" in check["summary"] and "'prompts-*'" in check["summary"]
+    with pytest.raises(MlflowException, match="Its validation failed"):
+        dave.set_prompt_alias(name, "champion", 1)
+
+
 def test_what_calls_itself_a_prompt_is_checked_all_the_same(as_user: As, under_test: UnderTest, gated: str) -> None:
     as_user("dave", "registrar")
     dave = under_test.rest(make_token(under_test, "dave", "registrar"))

@@ -46,6 +46,11 @@ test('the example policy runs all four checks on the example model, and one on a
   expect(policy.rulesFor('another').rules.validate.map(({ kind }) => kind)).toEqual(['artifact'])
 })
 
+test('the example policy leaves prompts free by their name, as they have nothing to check', () => {
+  const { gate, validate, test: inStaging } = policy.rulesFor('prompts-greeting').rules
+  expect({ gate, validate, inStaging }).toEqual({ gate: 'none', validate: [], inStaging: [] })
+})
+
 test('the tables that the example policy names are there and have the target', () => {
   for (const { data, target } of [checkOf('smoke'), checkOf('incumbent')]) {
     expect(data !== null && existsSync(data)).toBe(true)
