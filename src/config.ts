@@ -100,9 +100,7 @@ export function loadConfig(
   cwd: string,
   exists: (path: string) => boolean = existsSync,
 ): Config {
-  const given = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : [])),
-  )
+  const given = givenVariables(env)
   const parsed = variables.safeParse(given)
   const policyPath = findPolicy(given.GREENROOM_POLICY, cwd, exists)
   const faults = [
@@ -114,6 +112,13 @@ export function loadConfig(
     faults.push('GREENROOM_POLICY names a file that does not exist; correct the path or remove the variable')
   if (faults.length > 0 || !parsed.success) throw new OperatorError(faults.join('\n'))
   return hideSecrets(buildConfig(parsed.data, cwd, policyPath))
+}
+
+/** The variables that are set, trimmed; an empty one is not. *Pure.* */
+export function givenVariables(env: Environment): Environment {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : [])),
+  )
 }
 
 /** What may be shown of a configuration: all but its secrets. *Pure.* */

@@ -1,8 +1,11 @@
 // `npm run demo`: the whole lifecycle on a real model, in a database of its own; then it stays up to be looked at.
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { constants } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { loadConfig } from '../config.ts'
+import { Redis } from 'ioredis'
+import { type Environment, givenVariables, loadConfig } from '../config.ts'
 import { OperatorError } from '../errors.ts'
 import { makeLog } from '../log.ts'
 import { start } from '../main.ts'
@@ -14,46 +17,74 @@ import { type Ending, playStory } from './story.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const sandboxPort = 4101
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+type Signal = (typeof signals)[number]
 
-async function main(): Promise<void> {
-  const { values: wish } = parseArgs({
-    options: { once: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
-  })
+type Wish = { once: boolean; json: boolean }
+
+/** Gives the exit code. */
+async function main(wish: Wish): Promise<number> {
   const started = new Date()
+  const interruption = listen()
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
     for (const closer of closers.reverse()) await closer()
   }
-  const interrupted = new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+  const onClose = (closer: () => Promise<void>) => {
+    closers.push(closer)
+    interruption.throwIfAborted()
+  }
   try {
-    const played = await Promise.race([play(started, (closer) => closers.push(closer)), interrupted])
-    if (played === undefined) {
-      await close()
-      return process.exit(130)
-    }
-    const { url, sandbox, ending } = played
+    const { url, sandbox, ending } = await play(started, onClose, interruption)
     const ms = Date.now() - started.getTime()
     console.log(`\nDone in ${(ms / 1_000).toFixed(1)} s: ${describe(ending)}.`)
     if (!wish.once) {
       console.log(invitation(url, sandbox))
-      await interrupted
+      if (!interruption.aborted) await once(interruption, 'abort')
       console.log('Stopping.')
     }
     await close()
     if (wish.json) console.log(JSON.stringify({ ...ending, ms }))
+    return 0
   } catch (error) {
     await close()
+    // Whatever a step met with after that, it was told to stop.
+    if (interruption.aborted) return 128 + constants.signals[interruption.reason as Signal]
     throw error
   }
 }
 
-async function play(started: Date, onClose: (closer: () => Promise<void>) => void) {
+/** Aborted, with its name, by the first signal; the second one ends the process at once. */
+function listen(): AbortSignal {
+  const interruption = new AbortController()
+  for (const signal of signals) process.once(signal, () => interruption.abort(signal))
+  return interruption.signal
+}
+
+/** Null, once it has said how to call it, for arguments that there are not. */
+function readWish(): Wish | null {
+  try {
+    const options = {
+      once: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    } as const
+    return parseArgs({ options }).values
+  } catch (error) {
+    const [what] = error instanceof Error ? error.message.split('. ') : []
+    console.error(`${what}. Usage: npm run demo -- [--once] [--json]`)
+    return null
+  }
+}
+
+async function play(
+  started: Date,
+  onClose: (closer: () => Promise<void>) => void,
+  interruption: AbortSignal,
+) {
+  const given = givenVariables(process.env)
   const narrate = narrator(console.log, () => new Date(), started)
   const secret = `whsec_${randomBytes(32).toString('base64')}`
-  const home = resolve(process.env.GREENROOM_HOME ?? join(root, '.greenroom'))
+  const home = resolve(given.GREENROOM_HOME ?? join(root, '.greenroom'))
   const postgres = await startEmbeddedPostgres({
     home,
     database: `${demoDatabase}${started.getTime()}`,
@@ -63,12 +94,11 @@ async function play(started: Date, onClose: (closer: () => Promise<void>) => voi
   await dropEarlierDemos(postgres.url)
   narrate.step('database', `embedded PostgreSQL, ready after ${Date.now() - started.getTime()} ms`)
 
-  const realSlack =
-    process.env.SLACK_BOT_TOKEN !== undefined && process.env.SLACK_SIGNING_SECRET !== undefined
+  const realSlack = given.SLACK_BOT_TOKEN !== undefined && given.SLACK_SIGNING_SECRET !== undefined
   const sandbox = realSlack ? null : await openSandbox()
   if (sandbox !== null) onClose(() => sandbox.sandbox.close())
   const environment = {
-    ...process.env,
+    ...given,
     ...sandbox?.environment,
     DATABASE_URL: postgres.url,
     GREENROOM_HOME: home,
@@ -82,7 +112,7 @@ async function play(started: Date, onClose: (closer: () => Promise<void>) => voi
   sandbox?.sandbox.setInteractivityUrl(`${running.url}/slack/interactions`)
   narrate.step(
     'greenroom',
-    `server and workers at ${running.url}, queues on ${process.env.REDIS_URL === undefined ? 'PostgreSQL' : 'Redis'}`,
+    `server and workers at ${running.url}, queues on ${given.REDIS_URL === undefined ? 'PostgreSQL' : 'Redis'}`,
   )
   const folder = join(root, 'examples/rossmann')
   const ending = await playStory({
@@ -91,16 +121,16 @@ async function play(started: Date, onClose: (closer: () => Promise<void>) => voi
     folder,
     sandbox: sandbox?.sandbox ?? null,
     narrate,
+    interruption,
   })
   return { url: running.url, sandbox: sandbox?.sandbox ?? null, ending }
 }
 
 /** Starts everything on the configured port, or on a free one when that is taken. */
-async function startOnSomePort(
-  environment: NodeJS.ProcessEnv,
-): Promise<{ url: string; close(): Promise<void> }> {
-  const startWith = async (env: NodeJS.ProcessEnv) => {
+async function startOnSomePort(environment: Environment): Promise<{ url: string; close(): Promise<void> }> {
+  const startWith = async (env: Environment) => {
     const config = loadConfig(env, root)
+    if (config.redisUrl !== null) await requireRedis(config.redisUrl)
     const log = makeLog(env.LOG_LEVEL ?? 'error')
     const { url, close } = await start(config, { serve: true, work: true }, { log, print: console.log })
     if (url === null) throw new Error('the server did not listen')
@@ -119,7 +149,25 @@ async function startOnSomePort(
   }
 }
 
-async function openSandbox(): Promise<{ sandbox: SlackSandbox; environment: NodeJS.ProcessEnv }> {
+/** Greenroom itself waits for a Redis that is away; the story would stand still meanwhile. */
+async function requireRedis(url: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, connectTimeout: 3_000, retryStrategy: () => null })
+  let reason = ''
+  redis.on('error', (error: Error) => {
+    reason = error.message
+  })
+  try {
+    await redis.connect()
+  } catch (error) {
+    throw new OperatorError(
+      `Redis does not answer at REDIS_URL: ${reason || error}. Start it, or leave REDIS_URL unset for queues on PostgreSQL.`,
+    )
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function openSandbox(): Promise<{ sandbox: SlackSandbox; environment: Environment }> {
   const signingSecret = randomBytes(16).toString('hex')
   const botToken = `xoxb-${randomBytes(16).toString('hex')}`
   const options = {
@@ -163,7 +211,10 @@ function invitation(url: string, sandbox: SlackSandbox | null): string {
   ].join('\n')
 }
 
-main().catch((error: unknown) => {
+const wish = readWish()
+process.exitCode = wish === null ? 2 : await main(wish).catch(explain)
+
+function explain(error: unknown): number {
   console.error(error instanceof OperatorError ? error.message : error)
-  process.exitCode = 1
-})
+  return 1
+}

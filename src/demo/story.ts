@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { OperatorError } from '../errors.ts'
 import type { SlackSandbox } from '../sandbox/slack.ts'
 import { deliver } from './deliver.ts'
 import type { HistoryRow, Narrator } from './narrator.ts'
@@ -13,6 +14,8 @@ export type Scene = {
   folder: string
   sandbox: SlackSandbox | null
   narrate: Narrator
+  /** Ends the story in its middle. */
+  interruption: AbortSignal
 }
 
 /** How the story ended, as `npm run demo -- --once --json` prints it. */
@@ -44,10 +47,15 @@ const titles = [
   'Version 3 arrives: a worse one',
 ]
 const approver = 'U0ALICE'
+const busy = 503
+const mostAgain = 20
 // A sandbox answers at once; with a real Slack a person has to find the message.
 const patienceMs = { sandbox: 60_000, person: 30 * 60_000 }
 
-/** Plays the whole lifecycle on the example model, and tells how it ended. Throws when a step does not happen. */
+/**
+ * Plays the whole lifecycle on the example model, and tells how it ended. Rejects when it is interrupted, and with an
+ * OperatorError when a step does not happen.
+ */
 export async function playStory(scene: Scene): Promise<Ending> {
   const { model, versions } = manifest.parse(
     JSON.parse(await readFile(join(scene.folder, 'versions.json'), 'utf8')),
@@ -71,9 +79,9 @@ async function register(scene: Scene, model: string, version: Version): Promise<
   })
   const answer = z.object({ version: z.number(), stage: z.string(), state: z.string() }).safeParse(body)
   if (status !== 200 || !answer.success)
-    throw new Error(`the webhook was answered with ${status}: ${JSON.stringify(body)}`)
+    throw new OperatorError(`The webhook was answered with ${status}: ${JSON.stringify(body)}`)
   if (answer.data.version !== number)
-    throw new Error(`version ${number} was registered as ${answer.data.version}`)
+    throw new OperatorError(`Version ${number} was registered as ${answer.data.version}.`)
   scene.narrate.step(
     'webhook',
     `signed registration of version ${number}: ${status} in ${ms.toFixed(0)} ms, ${answer.data.stage} · ${answer.data.state}`,
@@ -93,25 +101,27 @@ async function followVersion(scene: Scene, model: string, version: number, told:
     }
     const { state } = await standingOf(scene, model, version)
     if (state === 'awaitingApproval') {
-      if (!asked) await ask(scene, version)
-      asked = true
+      if (!asked) asked = await ask(scene, version)
     } else if (
       !['validating', 'testing'].includes(state) &&
       (await historyAfter(scene, model, seq)).length === 0
     ) {
       return seq
     }
-    await sleep(20)
+    await sleep(20, undefined, { signal: scene.interruption })
   }
-  throw new Error(`version ${version} did not come to rest in time`)
+  throw new OperatorError(
+    `Version ${version} did not come to rest in time; LOG_LEVEL=info shows what holds it up.`,
+  )
 }
 
-async function ask(scene: Scene, version: number): Promise<void> {
+/** Tells whether the question needs no more of our clicks: one is not taken while the database is busy. */
+async function ask(scene: Scene, version: number): Promise<boolean> {
   if (scene.sandbox === null) {
     scene.narrate.step('slack', `asked in Slack about version ${version}; click Approve there`)
-    return
+    return true
   }
-  const message = await findQuestion(scene.sandbox)
+  const message = await findQuestion(scene, scene.sandbox)
   scene.narrate.step('slack', `“${message.text}”`)
   const at = new Date()
   const { status, ms } = await scene.sandbox.click({
@@ -120,18 +130,20 @@ async function ask(scene: Scene, version: number): Promise<void> {
     userId: approver,
   })
   scene.narrate.step('slack', `alice clicks Approve: ${status} in ${ms.toFixed(0)} ms`, at)
+  if (status !== 200 && status !== busy) throw new OperatorError(`The click was answered with ${status}.`)
+  return status === 200
 }
 
 /** Waits for the newest message that still has buttons. */
-async function findQuestion(sandbox: SlackSandbox) {
+async function findQuestion({ interruption: signal }: Scene, sandbox: SlackSandbox) {
   for (let waited = 0; waited < 10_000; waited += 20) {
     const message = sandbox
       .messages()
       .findLast((posted) => posted.blocks.some((block) => block.type === 'actions'))
     if (message !== undefined) return message
-    await sleep(20)
+    await sleep(20, undefined, { signal })
   }
-  throw new Error('no question was posted to Slack')
+  throw new OperatorError('No question was posted to Slack; LOG_LEVEL=info shows why.')
 }
 
 async function historyAfter(scene: Scene, model: string, seq: number): Promise<HistoryRow[]> {
@@ -150,8 +162,13 @@ async function standings(scene: Scene, model: string): Promise<Ending['models'][
 }
 
 async function read<T>(scene: Scene, path: string): Promise<T> {
-  const response = await fetch(`${scene.url}/api/v1/${path}`)
+  const ask = () => fetch(`${scene.url}/api/v1/${path}`)
+  let response = await ask()
+  for (let again = 1; response.status === busy && again <= mostAgain; again++) {
+    await sleep(500, undefined, { signal: scene.interruption })
+    response = await ask()
+  }
   if (!response.ok)
-    throw new Error(`GET ${path} was answered with ${response.status}: ${await response.text()}`)
+    throw new OperatorError(`GET ${path} was answered with ${response.status}: ${await response.text()}`)
   return (await response.json()) as T
 }
