@@ -1,5 +1,6 @@
 // How the columns of a table become the inputs of a model.
 import type { Feed, LoadedModel, ModelInput } from './onnx.ts'
+import { requireColumns } from './table.ts'
 import { UnusableModelError } from './unusable.ts'
 
 /**
@@ -15,12 +16,14 @@ export type Layout = {
 /**
  * Matches a model's inputs with the columns of a table. A single input takes the columns that the model's metadata
  * names, else all but the target in the order of the table; several inputs take the columns of their own names.
- * Throws UnusableModelError naming the columns when they do not fit. *Pure.*
+ * Throws UnusableModelError naming the columns when they do not fit, OperatorError when the table has no such target.
+ * *Pure.*
  */
 export function layoutOf(
   model: Pick<LoadedModel, 'inputs' | 'features'>,
   table: { file: string; header: string[]; target: string | null },
 ): Layout {
+  if (table.target !== null) requireColumns(table, [table.target])
   const parts = partsOf(model, table)
   const columns = parts.flatMap((part) => part.columns)
   if (columns.length === 0) throw new UnusableModelError(`${table.file} has no feature column for the model`)

@@ -41,9 +41,7 @@ export function numbersOf(
   columns: string[],
   maxRows = Number.POSITIVE_INFINITY,
 ): Map<string, Float64Array> {
-  const missing = columns.find((column) => !header.includes(column))
-  if (missing !== undefined)
-    throw new OperatorError(`${file} has no column ${JSON.stringify(missing)}; it has ${header.join(', ')}`)
+  requireColumns({ file, header }, columns)
   const wanted = [...new Set(columns)].map((name) => ({
     name,
     index: header.indexOf(name),
@@ -62,6 +60,13 @@ export function numbersOf(
   }
   if (rows === 0) throw new OperatorError(`${file} has a header and no rows`)
   return new Map(wanted.map(({ name, values }) => [name, Float64Array.from(values)]))
+}
+
+/** Throws OperatorError, naming the columns there are, unless the table has all that are named. *Pure.* */
+export function requireColumns({ file, header }: Pick<Table, 'file' | 'header'>, columns: string[]): void {
+  const missing = columns.find((column) => !header.includes(column))
+  if (missing !== undefined)
+    throw new OperatorError(`${file} has no column ${JSON.stringify(missing)}; it has ${header.join(', ')}`)
 }
 
 /** The records of a table. Consumes it. Throws OperatorError on one with another number of cells than the header. */
@@ -109,7 +114,10 @@ async function find(file: string, roots: string[]): Promise<string> {
     const found = await realpath(place).catch(() => null)
     if (found !== null) return found
   }
-  throw new OperatorError(`there is no file ${file}; looked for ${places.join(' and ')}`)
+  const next = isAbsolute(file)
+    ? 'put it there, or correct the path in the policy'
+    : `looked for ${places.join(' and ')}`
+  throw new OperatorError(`there is no file ${file}; ${next}`)
 }
 
 /** The text of a file in UTF-8. Throws OperatorError when it is something else. *Pure.* */

@@ -91,14 +91,16 @@ test('errors when the process ends by itself', async () => {
   await expect(checking).rejects.toThrow(new CheckErroredError("the model's process ended with SIGSEGV"))
 })
 
-test("is the operator's to mend when the sample is not there or not numeric", async () => {
+test("is the operator's to mend when the sample is not there, not numeric or has no such target", async () => {
   const root = await folderWith({ 'bad.csv': 'a,b\n1,x\n', 'm.onnx': meanModel(2) })
   const env = environment(sandbox, { artifactRoots: [root] })
-  for (const [data, message] of [
-    ['gone.csv', `there is no file gone.csv; looked for ${root}/gone.csv`],
-    ['bad.csv', 'bad.csv line 2, column b: "x" is not a number'],
-  ]) {
-    const checking = runCheck({ ...rule, data: data ?? '', target: null }, subject('m.onnx'), null, env)
+  for (const [data, target, message] of [
+    ['gone.csv', null, `there is no file gone.csv; looked for ${root}/gone.csv`],
+    ['/gone.csv', null, 'there is no file /gone.csv; put it there, or correct the path in the policy'],
+    ['bad.csv', null, 'bad.csv line 2, column b: "x" is not a number'],
+    ['bad.csv', 'B', 'bad.csv has no column "B"; it has a, b'],
+  ] as const) {
+    const checking = runCheck({ ...rule, data, target }, subject('m.onnx'), null, env)
     await expect(checking).rejects.toThrow(new OperatorError(message))
   }
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { OperatorError } from '../../src/errors.ts'
 import { feedsFor, layoutOf, zerosFor } from '../../src/runtimes/columns.ts'
 import type { ModelInput } from '../../src/runtimes/onnx.ts'
 import { UnusableModelError } from '../../src/runtimes/unusable.ts'
@@ -61,6 +62,14 @@ test.each([
     const fitting = () => layoutOf({ inputs, features }, table)
     expect(fitting).toThrow(UnusableModelError)
     expect(fitting).toThrow(message)
+  },
+)
+
+test.each([[{ inputs: [matrix(2)], features: null }], [{ inputs: [matrix(2)], features: ['a', 'b'] }]])(
+  "a target that the table lacks is never the model's fault",
+  (model) => {
+    const fitting = () => layoutOf(model, { ...table, target: 'Y' })
+    expect(fitting).toThrow(new OperatorError('x.csv has no column "Y"; it has a, b, y'))
   },
 )
 
