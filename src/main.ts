@@ -1,6 +1,5 @@
 // The composition root: opens what a process needs, hands it over, and closes it in reverse.
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { placesBelow } from './artifacts/settings.ts'
@@ -14,7 +13,8 @@ import type { Notifier } from './notifiers/notifier.ts'
 import { slackNotifier } from './notifiers/slack/notifier.ts'
 import { readPolicy } from './policy/load.ts'
 import { openSandbox } from './runtimes/sandbox.ts'
-import { isUnavailable, type OpenOptions, openDatabase } from './store/database.ts'
+import { explainConnection } from './store/connection-faults.ts'
+import { type OpenOptions, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
 import { systemResolve } from './webhooks/guard.ts'
@@ -71,7 +71,9 @@ async function open(
   const databaseUrl = config.databaseUrl ?? (await openEmbedded(config, log, onClose))
   const onError = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
   const database = { url: databaseUrl, onConnectionError: onError }
-  await migrateAlone(database).catch(explainUnreachable)
+  await migrateAlone(database).catch((error: unknown) => {
+    throw explainConnection(error)
+  })
   const db = openDatabase({ ...database, name: 'greenroom', size: 16 })
   onClose(() => db.destroy())
   // For who calls and for the ledger's leases, one statement at a time: what waits for a model's lock, or for much
@@ -134,7 +136,7 @@ async function migrateAlone(database: Pick<OpenOptions, 'url' | 'onConnectionErr
 // What links to the server has to name its port, and is made before it listens.
 async function withPort(config: Config): Promise<Config> {
   if (config.port !== 0) return config
-  const port = await freePort(0, config.host)
+  const port = await freePort(0, config.host).catch((error: unknown) => refuseAddress(error, config))
   return { ...config, port, publicUrl: config.publicUrl.replace(/:0$/, `:${port}`) }
 }
 
@@ -148,7 +150,6 @@ async function openEmbedded(
   log: Logger,
   onClose: (closer: () => Promise<void>) => void,
 ): Promise<string> {
-  await mkdir(config.home, { recursive: true })
   const postgres = await startEmbeddedPostgres({
     home: config.home,
     database: 'greenroom',
@@ -159,27 +160,21 @@ async function openEmbedded(
 }
 
 async function listen(app: FastifyInstance, config: Config): Promise<string> {
-  try {
-    return await app.listen({ host: config.host, port: config.port })
-  } catch (error) {
-    const code = (error as { code?: string }).code
-    if (code === 'EADDRINUSE')
-      throw new OperatorError(`Port ${config.port} is taken. Stop what uses it, or set PORT to another one.`)
-    if (code === 'EACCES')
-      throw new OperatorError(
-        `Port ${config.port} may not be opened by this user; set PORT to one above 1023.`,
-      )
-    throw error
-  }
+  return app
+    .listen({ host: config.host, port: config.port })
+    .catch((error: unknown) => refuseAddress(error, config))
 }
 
-function explainUnreachable(error: unknown): never {
-  const cause = error instanceof OperatorError ? error.cause : error
-  if (!isUnavailable(cause)) throw error
-  throw new OperatorError(
-    'The database does not answer. Start it, or correct DATABASE_URL; leave it unset for an embedded one.',
-    { cause },
-  )
+function refuseAddress(error: unknown, { host, port }: Config): never {
+  const sentences: Record<string, string> = {
+    EADDRINUSE: `Port ${port} is taken. Stop what uses it, or set PORT to another one.`,
+    EACCES: `Port ${port} may not be opened by this user; set PORT to one above 1023.`,
+    EADDRNOTAVAIL: `${host} is no address of this machine; set HOST to one that is, or to 0.0.0.0 for all of them.`,
+    ENOTFOUND: `There is no host ${host}; set HOST to an address of this machine, such as 127.0.0.1.`,
+    EAI_AGAIN: `The host ${host} cannot be looked up now; set HOST to an address of this machine, such as 127.0.0.1.`,
+  }
+  const sentence = sentences[(error as { code?: string }).code ?? '']
+  throw sentence === undefined ? error : new OperatorError(sentence, { cause: error })
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -15,15 +15,22 @@ export function explain(error: unknown): Fault {
   if (error instanceof ApiError) return explainRefusal(error)
   if (error instanceof NoAnswerError) return { code: error.why, message: noAnswerSentence(error) }
   const message = lines(error instanceof Error ? error.message : String(error))
-  if (error instanceof OperatorError) return { code: 'operator', message }
+  if (error instanceof OperatorError) {
+    if (error.cause !== undefined) showWhole(error)
+    return { code: 'operator', message }
+  }
   if (error instanceof InvalidInputError) return { code: error.code, message }
   if (error instanceof NotFoundError) return { code: 'not_found', message }
   for (const [code, kind] of artifactFaults) if (error instanceof kind) return { code, message }
-  if (process.env.LOG_LEVEL === 'debug') console.error(error)
+  showWhole(error)
   return {
     code: 'internal',
     message: `This is a fault in greenroom itself: ${message}; LOG_LEVEL=debug shows where.`,
   }
+}
+
+function showWhole(error: unknown): void {
+  if (process.env.LOG_LEVEL === 'debug') console.error(error)
 }
 
 /** What may be wrong with an artifact that is loaded here; the message says what. */

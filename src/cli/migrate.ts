@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
-import { OperatorError } from '../errors.ts'
 import { jsonOption } from './options.ts'
 import type { Result, Screen, Shell } from './shell.ts'
 import { show } from './words.ts'
@@ -33,11 +32,7 @@ async function openDatabaseServer(
   screen: Screen,
 ): Promise<{ url: string; stop(): Promise<void> }> {
   if (config.databaseUrl !== null) return { url: config.databaseUrl, stop: async () => {} }
-  const [{ mkdir }, { startEmbeddedPostgres }] = await Promise.all([
-    import('node:fs/promises'),
-    import('../store/embedded.ts'),
-  ])
-  await mkdir(config.home, { recursive: true })
+  const { startEmbeddedPostgres } = await import('../store/embedded.ts')
   return startEmbeddedPostgres({
     home: config.home,
     database: 'greenroom',
@@ -46,7 +41,8 @@ async function openDatabaseServer(
 }
 
 async function migrateDatabase(url: string): Promise<string[]> {
-  const [{ isUnavailable, openDatabase }, { migrate }] = await Promise.all([
+  const [{ explainConnection }, { openDatabase }, { migrate }] = await Promise.all([
+    import('../store/connection-faults.ts'),
     import('../store/database.ts'),
     import('../store/migrate.ts'),
   ])
@@ -55,9 +51,7 @@ async function migrateDatabase(url: string): Promise<string[]> {
   try {
     return await migrate(db)
   } catch (error) {
-    const cause = error instanceof OperatorError ? error.cause : error
-    if (!isUnavailable(cause)) throw error
-    throw new OperatorError('The database does not answer; start it, or correct DATABASE_URL.', { cause })
+    throw explainConnection(error)
   } finally {
     await db.destroy()
   }

@@ -65,9 +65,17 @@ function adminToken(id: string, token: string, now: Date): NewToken {
 
 async function writeSecret(home: string, token: string): Promise<string> {
   const path = join(home, 'admin-token')
-  await mkdir(home, { recursive: true })
-  // A file that was there would keep its rights.
-  await rm(path, { force: true })
-  await writeFile(path, `${token}\n`, { mode: 0o600, flag: 'wx' })
-  return path
+  try {
+    await mkdir(home, { recursive: true })
+    // A file that was there would keep its rights.
+    await rm(path, { force: true })
+    await writeFile(path, `${token}\n`, { mode: 0o600, flag: 'wx' })
+    return path
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OperatorError(
+      `The first admin token cannot be written: ${reason}. Set GREENROOM_HOME to a directory you may write.`,
+      { cause },
+    )
+  }
 }

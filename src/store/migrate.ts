@@ -17,9 +17,30 @@ export async function migrate(db: Kysely<Database>): Promise<string[]> {
   await refuseNewer(db)
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations }, ...bookkeeping })
   const { error, results } = await migrator.migrateToLatest()
-  if (error !== undefined)
-    throw new OperatorError('The database could not be migrated; nothing was changed.', { cause: error })
+  if (error !== undefined) throw explainMigration(error)
   return (results ?? []).map((result) => result.migrationName)
+}
+
+/** Why tables could not be made, for the operator. *Pure.* */
+export function explainMigration(cause: unknown): OperatorError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const advice = adviceFor((cause as { code?: unknown }).code)
+  return new OperatorError(`The database could not be migrated; nothing was changed: ${reason}. ${advice}`, {
+    cause,
+  })
+}
+
+function adviceFor(code: unknown): string {
+  switch (code) {
+    case '42501':
+    case '3F000':
+      return 'Give the user in DATABASE_URL the right to create there, or name another user.'
+    case '42P07':
+    case '42710':
+      return "Point DATABASE_URL at a database of Greenroom's own; another program uses this one."
+    default:
+      return 'LOG_LEVEL=debug shows all of it.'
+  }
 }
 
 async function refuseNewer(db: Kysely<Database>): Promise<void> {

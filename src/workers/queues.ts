@@ -8,6 +8,7 @@ import { createPostgresBackend, Queue, runMigrations, Worker, withBackend } from
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { type QueueName, queueOf } from '../store/commands.ts'
+import { explainMigration } from '../store/migrate.ts'
 import { within } from '../within.ts'
 
 /** What a job carries: which command, and which attempt at it (Q1). */
@@ -122,7 +123,9 @@ async function migrateBullmq(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await runMigrations(client, postgresSchema)
+    await runMigrations(client, postgresSchema).catch((error: unknown) => {
+      throw explainMigration(error)
+    })
   } finally {
     await client.end()
   }

@@ -37,6 +37,15 @@ test('the first start writes a token that works, readable by its owner only, and
   expect((await readFile(first.path, 'utf8')).trim()).toBe(token)
 })
 
+test('a home that cannot be written is told with what to do, and no token is made', async () => {
+  await writeFile(join(home, 'deep'), '')
+  await expect(ensure()).rejects.toThrow(
+    /cannot be written: .+\. Set GREENROOM_HOME to a directory you may write\.$/,
+  )
+  await rm(join(home, 'deep'))
+  expect(await ensure()).toMatchObject({ kind: 'written' })
+})
+
 test('a file that is in the way is replaced, with rights of its own', async () => {
   const written = await ensure()
   if (written.kind !== 'written') throw new Error(written.kind)
