@@ -35,7 +35,7 @@ export async function registerOnce(
   } catch (error) {
     if (!cameBefore(error)) throw error
     const earlier = await outcomeOfEarlier(db, delivery)
-    // Forgotten in this very moment, as happens to deliveries after a month.
+    // Forgotten in this very moment, as happens to deliveries after 30 days.
     return earlier ?? registerOnce(db, delivery, registration, by, deps)
   }
 }

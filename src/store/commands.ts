@@ -284,6 +284,11 @@ export function fromNow(ms: number) {
   return sql<Date>`clock_timestamp() + ${ms}::float8 * interval '1 millisecond'`
 }
 
+/** That many days ago by the database's clock. It stands still within a statement, so that an index leads to what is older. */
+export function daysAgo(days: number) {
+  return sql<Date>`now() - make_interval(days => ${days})`
+}
+
 // The ledger's rows are written by appendCommands alone, which holds kind and payload together.
 function asClaimed(row: Selectable<CommandTable>): ClaimedCommand {
   const {

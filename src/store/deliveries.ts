@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import { daysAgo } from './commands.ts'
 import { type Database, violates } from './database.ts'
 import { prepared } from './prepared.ts'
 
@@ -46,6 +47,22 @@ export async function findEarlier(
   if (first.body_hash !== bodyHash) return { kind: 'reused' }
   const { model: name, version } = first
   return { kind: 'replay', registered: name === null || version === null ? null : { name, version } }
+}
+
+/** Forgets deliveries that came long ago, at most `limit`, the oldest first. A copy that comes later still is a new one. */
+export async function forgetArrived(db: Kysely<Database>, afterDays: number, limit: number): Promise<void> {
+  const old = db
+    .selectFrom('delivery')
+    .select(['source', 'id'])
+    .where('received_at', '<', daysAgo(afterDays))
+    .orderBy('received_at')
+    .limit(limit)
+    .forUpdate()
+    .skipLocked()
+  await db
+    .deleteFrom('delivery')
+    .where((of) => of(of.refTuple('source', 'id'), 'in', old.$asTuple('source', 'id')))
+    .execute()
 }
 
 type NewRow = InboundDelivery & { name: string | null; version: number | null; now: Date }

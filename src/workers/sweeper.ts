@@ -9,6 +9,7 @@ import {
 } from '../store/abandoned-commands.ts'
 import { type Dispatched, type QueueName, untilNextDue } from '../store/commands.ts'
 import { type Database, isUnavailable } from '../store/database.ts'
+import { forgetArrived } from '../store/deliveries.ts'
 import { forgetDeliveries } from '../store/webhook-deliveries.ts'
 import { type Background, startLoop } from './background.ts'
 import { queueLeaseMs } from './dispatcher.ts'
@@ -18,7 +19,7 @@ import { heartbeatMs } from './workers.ts'
 const everyMs = 1_000
 const graceMs = 1.5 * heartbeatMs
 const batchSize = 500
-// Long enough to look back at what went wrong.
+// Long enough to look back at what went wrong, and to know a copy that comes late.
 const keptDays = 30
 
 /**
@@ -52,6 +53,7 @@ async function sweep(db: Kysely<Database>, queues: Queues, log: Logger): Promise
   if (reclaimed > 0) log.warn({ commands: reclaimed }, 'took commands back from workers that are gone')
   await forgetEnded(db, keptDays, batchSize)
   await forgetDeliveries(db, keptDays, batchSize)
+  await forgetArrived(db, keptDays, batchSize)
   const overdue = await listOverdueQueued(db, batchSize)
   if (overdue.length === 0) return
   const held = await Promise.all(

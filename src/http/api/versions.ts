@@ -33,7 +33,7 @@ export function versionRoutes(app: App, deps: AppDeps): void {
         summary: 'Register a version',
         description:
           'Starts its validation at once. With the header `Idempotency-Key` a repetition of the same call changes ' +
-          'nothing and is answered with where the version stands now.',
+          'nothing for 30 days, and is answered with where the version stands now.',
         params: z.strictObject({ name: modelName }),
         querystring: z.strictObject({}),
         headers: z.looseObject({ 'idempotency-key': idempotencyKey.optional() }),

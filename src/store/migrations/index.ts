@@ -5,6 +5,7 @@ import { names } from './0003-names.ts'
 import { webhooks } from './0004-webhooks.ts'
 import { indexes } from './0005-indexes.ts'
 import { production } from './0006-production.ts'
+import { arrivals } from './0007-arrivals.ts'
 
 /** All migrations by name, applied in the order of their names. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '0004-webhooks': webhooks,
   '0005-indexes': indexes,
   '0006-production': production,
+  '0007-arrivals': arrivals,
 }
