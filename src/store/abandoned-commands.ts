@@ -1,6 +1,6 @@
 // What becomes of commands that nobody holds any more; beside commands.ts, whose invariants hold here too.
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import { type Attempt, type Dispatched, fromNow, isIn } from './commands.ts'
+import { type Attempt, type Dispatched, daysAgo, fromNow, isIn } from './commands.ts'
 import type { Database } from './database.ts'
 
 /** Puts queued commands back that no queue took, as due as they were; not counted as a failure. */
@@ -59,7 +59,8 @@ export async function forgetEnded(db: Kysely<Database>, afterDays: number, limit
     .selectFrom('command')
     .select('id')
     .where(isIn('done', 'cancelled'))
-    .where('finished_at', '<', sql<Date>`clock_timestamp() - make_interval(days => ${afterDays})`)
+    .where('finished_at', '<', daysAgo(afterDays))
+    .orderBy('finished_at')
     .limit(limit)
   await db.deleteFrom('command').where('id', 'in', old).execute()
 }

@@ -7,7 +7,7 @@
 //   E3. What ended stays ended, until somebody asks for it once more.
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { EventName } from '../webhooks/events.ts'
-import { appendCommands, queueOf, wakeChannel } from './commands.ts'
+import { appendCommands, daysAgo, queueOf, wakeChannel } from './commands.ts'
 import type { Database } from './database.ts'
 import { prepared } from './prepared.ts'
 import type { WebhookAttemptTable, WebhookDeliveryTable } from './schema.ts'
@@ -184,7 +184,8 @@ export async function forgetDeliveries(
     .selectFrom('webhook_delivery')
     .select('id')
     .where(sql<boolean>`status in ('delivered', 'cancelled')`)
-    .where('ended_at', '<', sql<Date>`clock_timestamp() - make_interval(days => ${afterDays})`)
+    .where('ended_at', '<', daysAgo(afterDays))
+    .orderBy('ended_at')
     .limit(limit)
   await db.deleteFrom('webhook_delivery').where('id', 'in', old).execute()
 }

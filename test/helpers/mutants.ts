@@ -1,6 +1,7 @@
 import {
   type KyselyPlugin,
   type OperationNode,
+  OperationNodeTransformer,
   RawNode,
   type RootOperationNode,
   SelectModifierNode,
@@ -59,16 +60,15 @@ export const withoutRest: KyselyPlugin = rewriting((node) =>
     : node,
 )
 
-/** A build whose statements in template literals have their fixed texts rewritten; what is bound stays as it is. */
+/** A build whose statements have the fixed texts of their template literals rewritten; what is bound stays as it is. */
 export function rewritingText(rewrite: (fragment: string) => string): KyselyPlugin {
-  const rewriteRaw = (node: RawNode): RawNode => ({
-    ...node,
-    sqlFragments: node.sqlFragments.map(rewrite),
-    parameters: node.parameters.map((parameter) =>
-      RawNode.is(parameter) ? rewriteRaw(parameter) : parameter,
-    ),
-  })
-  return rewriting((node) => (RawNode.is(node) ? rewriteRaw(node) : node))
+  const transformer = new (class extends OperationNodeTransformer {
+    protected override transformRaw(node: RawNode): RawNode {
+      const transformed = super.transformRaw(node)
+      return { ...transformed, sqlFragments: transformed.sqlFragments.map(rewrite) }
+    }
+  })()
+  return rewriting((node) => transformer.transformNode(node))
 }
 
 function updates(node: UpdateQueryNode, table: string): boolean {
