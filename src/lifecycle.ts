@@ -10,10 +10,11 @@ import type { LifecycleDeps } from './lifecycle/deps.ts'
 import { applyEffects, type FollowUp } from './lifecycle/effects.ts'
 import { passAliasesOn } from './lifecycle/protected-aliases.ts'
 import { publish, publishMove, publishRegistered } from './lifecycle/publish.ts'
+import { loggedModelIn } from './logged-model.ts'
 import { beginLifecycle, decide, stageOf, stateOf } from './machines/decide.ts'
 import type { ModelVersionEvent, Stage } from './machines/model-version.ts'
 import { datasetTag } from './policy/policy.ts'
-import { appendCommands } from './store/commands.ts'
+import { appendCommands, type CommandPayloads } from './store/commands.ts'
 import type { Database } from './store/database.ts'
 import { type Actor, recordEvent } from './store/events.ts'
 import { ensureModel, type LockedModel, lockModel } from './store/models.ts'
@@ -126,17 +127,27 @@ export async function registerIn(
   return { kind: 'registered', name: model.name, version: number, stage, state }
 }
 
-// What a version was trained on is known to its run, where nobody said it in a tag.
+// Its run is known to the logged model that a version is, and what it was trained on to its run, where nobody said it.
 async function readDataset(
   trx: Transaction<Database>,
   model: LockedModel,
-  { version, run_id: runId, trace_id: traceId }: VersionRow,
+  version: VersionRow,
   tags: Record<string, string>,
   deps: LifecycleDeps,
 ): Promise<void> {
-  if (!deps.readsRuns || runId === null || Object.hasOwn(tags, datasetTag)) return
-  const about = { model: model.name, version, traceId }
-  await appendCommands(trx, [{ id: deps.newId(), kind: 'readDataset', payload: { runId }, ...about }])
+  const payload = whatToRead(version, tags)
+  if (!deps.readsRuns || payload === null) return
+  const about = { model: model.name, version: version.version, traceId: version.trace_id }
+  await appendCommands(trx, [{ id: deps.newId(), kind: 'readDataset', payload, ...about }])
+}
+
+function whatToRead(
+  { run_id: runId, download_uri: uri, source }: VersionRow,
+  tags: Record<string, string>,
+): CommandPayloads['readDataset'] | null {
+  if (runId !== null) return Object.hasOwn(tags, datasetTag) ? null : { runId }
+  const modelId = loggedModelIn(uri ?? source)
+  return modelId === null ? null : { modelId }
 }
 
 /** Tells one event to one version's lifecycle, and commits what follows from it (A1 to A4). */

@@ -189,7 +189,7 @@ export const variables = z.object({
   }),
   MLFLOW_TRACKING_URI: httpUrl('https://mlflow.example.com').optional().meta({
     description:
-      'MLflow tracking server that is asked where `models:/m-…` and `runs:/…` sources are, and for `mlflow-artifacts:`.',
+      'MLflow tracking server that is asked where `models:/m-…` and `runs:/…` sources are, which run made a version and from what data, and for `mlflow-artifacts:`.',
   }),
   MLFLOW_TRACKING_TOKEN: z.string().optional().meta({ description: 'Token for that server.' }),
   MLFLOW_TRACKING_USERNAME: z.string().optional().meta({

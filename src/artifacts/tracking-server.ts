@@ -1,5 +1,6 @@
 // An MLflow tracking server: where runs and logged models have their artifacts, and those that it hands out itself.
 import { z } from 'zod'
+import { loggedModelIn } from '../logged-model.ts'
 import { maxArtifactFiles } from '../runtimes/artifact.ts'
 import { UnreadableSourceError, UnsupportedSourceError } from '../runtimes/source.ts'
 import {
@@ -30,7 +31,18 @@ const mostDatasets = 20
 const api = '/api/2.0'
 
 const model = z.object({
-  model: z.object({ info: z.object({ name: z.string().optional(), artifact_uri: z.string() }) }),
+  model: z.object({
+    info: z.object({
+      name: z.string().optional(),
+      artifact_uri: z.string(),
+      // Empty of a model that was logged outside any run.
+      source_run_id: z
+        .string()
+        .regex(/^[\w-]{1,256}$/)
+        .nullable()
+        .catch(null),
+    }),
+  }),
 })
 const run = z.object({
   run: z.object({
@@ -63,14 +75,26 @@ export function isTracked(scheme: string | null): boolean {
  * server knows none, UnavailableSourceError when it does not answer.
  */
 export async function askTracking(source: string, tracking: Tracking, signal: AbortSignal): Promise<string> {
-  const [, modelId] = /^models:\/+(m-[\w-]+)$/i.exec(source) ?? []
-  if (modelId !== undefined) return (await findModel(tracking, modelId, signal)).artifact_uri
+  const modelId = loggedModelIn(source)
+  if (modelId !== null) return (await findModel(tracking, modelId, signal)).artifact_uri
   const [, runId, path = ''] = /^runs:\/+([\w-]+)(?:\/(.*))?$/i.exec(source) ?? []
   if (runId !== undefined) return findInRun(tracking, runId, path, signal)
   throw new UnsupportedSourceError(
     `the source ${source} names neither a logged model, as models:/m-… does, nor a part of a run; ` +
       'register the address of the artifact itself',
   )
+}
+
+/**
+ * The run that logged a model. Null when none did, or the server knows no such model. Throws UnavailableSourceError
+ * when the server does not answer.
+ */
+export async function readRun(
+  tracking: Tracking,
+  modelId: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  return orNull(async () => (await findModel(tracking, modelId, signal)).source_run_id)
 }
 
 /**
@@ -84,10 +108,17 @@ export async function readDatasets(
   limits = answerLimits,
 ): Promise<string | null> {
   const route = `mlflow/runs/get?run_id=${encodeURIComponent(runId)}`
-  try {
+  return orNull(async () => {
     const { run } = await ask(tracking, route, inputs, signal, limits)
     const named = run.inputs?.dataset_inputs.map(({ dataset }) => `${dataset.name} (${dataset.digest})`) ?? []
     return named.length === 0 ? null : [...new Set(named)].slice(0, mostDatasets).join(', ')
+  })
+}
+
+/** What is read of something; null where the server does not have it. */
+async function orNull(read: () => Promise<string | null>): Promise<string | null> {
+  try {
+    return await read()
   } catch (error) {
     if (error instanceof UnreadableSourceError) return null
     throw error

@@ -1,21 +1,25 @@
-import { readDatasets } from '../artifacts/tracking-server.ts'
+import { readDatasets, readRun } from '../artifacts/tracking-server.ts'
+import { loggedModelIn } from '../logged-model.ts'
 import type { Finding } from '../policy/finding.ts'
 import { type DocumentedCheck, datasetTag } from '../policy/policy.ts'
 import type { CheckEnvironment, CheckSubject } from './subject.ts'
 
 /**
- * What the policy wants to be said about a version has been said; of the data its run may say it. Rejects when the
- * tracking server that knows the run does not answer.
+ * What the policy wants to be said about a version has been said; of its run the logged model that it is may say it, and
+ * of the data its run. Rejects when the tracking server that knows them does not answer.
  */
 export async function checkDocumented(
   rule: DocumentedCheck,
   candidate: CheckSubject,
   _incumbent: CheckSubject | null,
-  env: Pick<CheckEnvironment, 'places' | 'signal'>,
+  env: Reach,
 ): Promise<Finding> {
-  const { description, runId } = candidate
+  const { description } = candidate
   const tags = new Map(Object.entries(candidate.tags))
-  const dataset = rule.dataset ? (tags.get(datasetTag) ?? (await datasetOfRun(runId, env))) : null
+  const needsData = rule.dataset && !tags.has(datasetTag)
+  // Asked here too, for it may not have been noted on the version yet.
+  const runId = candidate.runId ?? (rule.run || needsData ? await runOfModel(candidate.source, env) : null)
+  const dataset = needsData ? await datasetOfRun(runId, env) : tags.get(datasetTag)
   const wanted: [string, boolean, string | null | undefined][] = [
     ['a description', rule.description, description],
     ['the run that made it', rule.run, runId],
@@ -37,9 +41,16 @@ export async function checkDocumented(
   }
 }
 
+type Reach = Pick<CheckEnvironment, 'places' | 'signal'>
+
+async function runOfModel(source: string, { places: { tracking }, signal }: Reach): Promise<string | null> {
+  const modelId = loggedModelIn(source)
+  return modelId === null || tracking === null ? null : readRun(tracking, modelId, signal)
+}
+
 async function datasetOfRun(
   runId: string | null,
-  { places: { tracking }, signal }: Pick<CheckEnvironment, 'places' | 'signal'>,
+  { places: { tracking }, signal }: Reach,
 ): Promise<string | null> {
   return runId === null || tracking === null ? null : readDatasets(tracking, runId, signal)
 }

@@ -2,7 +2,7 @@
 // it stands in the history.
 import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../store/database.ts'
-import { saveModelDescription, saveVersionDescription } from '../store/descriptions.ts'
+import { saveModelDescription, saveRun, saveVersionDescription } from '../store/descriptions.ts'
 import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
 import { deleteModelTag, deleteVersionTag, saveModelTags, saveVersionTag } from '../store/tags.ts'
@@ -92,6 +92,13 @@ export async function noteTag(
   if (version === undefined || Object.hasOwn(version.tags, tag.key)) return
   await saveVersionTag(trx, version, tag.key, tag.value)
   await publish(trx, model, { kind: 'versionTagSet', version: ref.version, ...tag }, by, now)
+}
+
+/** Says which run made a version of which nobody has said it. *Idempotent.* */
+export async function noteRun(trx: Transaction<Database>, ref: VersionRef, runId: string): Promise<void> {
+  await lockModel(trx, ref.name)
+  const version = await findTaggedVersion(trx, ref)
+  if (version?.run_id === null) await saveRun(trx, version, runId)
 }
 
 /** Takes a tag off a version. *Idempotent.* */

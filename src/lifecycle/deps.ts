@@ -6,6 +6,6 @@ export type LifecycleDeps = {
   now: () => Date
   /** Fresh ids: UUIDs. */
   newId: () => string
-  /** There is a tracking server that can be asked what a run was trained on. */
+  /** There is a tracking server that can be asked for a version's run, and what that was trained on. */
   readsRuns: boolean
 }

@@ -14,7 +14,7 @@ import type { CommandStatus, CommandTable } from './schema.ts'
 /** Everything that may be asked of the world, by kind. */
 export type CommandPayloads = {
   runCheck: { validationId: string; position: number }
-  readDataset: { runId: string }
+  readDataset: { runId: string } | { modelId: string }
   postRequest: { requestId: string }
   updateRequest: { requestId: string }
   expireRequest: { requestId: string }

@@ -60,9 +60,31 @@ test('of the data the run may say it, where a tracking server knows the run', as
   expect((await of('unheard-of')).verdict).toBe('failed')
 })
 
+test('of the run the logged model may say it, before it is noted on the version', async () => {
+  const datasets = [{ name: 'sales', digest: '1f2e' }]
+  const runs = { r1: { artifact_uri: 's3://b/r1', datasets } }
+  const logged = { name: 'model', artifact_uri: 's3://b/m' }
+  const models = { 'm-1': { ...logged, source_run_id: 'r1' }, 'm-2': { ...logged, source_run_id: '' } }
+  const server = await startTracking({ artifacts: {}, runs, models }, 'Bearer t')
+  onTestFinished(() => server.close())
+  const places = placesBelow([], { url: server.url, authorization: 'Bearer t' })
+  const bare = { ...all, runId: null, tags: { team: 'pricing' } }
+  const of = async (source: string, about: Partial<CheckSubject> = {}) =>
+    (await find({ ...bare, source, ...about }, {}, environment(undefined, { places }))).summary
+  expect(await of('models:/m-1')).toBe('everything that is asked for has been said')
+  expect(await of('models:/m-1', { tags: all.tags })).toBe('everything that is asked for has been said')
+  const neither = 'missing: the run that made it, the data it was trained on (tag "dataset")'
+  for (const source of ['models:/m-2', 'models:/m-3', 's3://b/m']) expect(await of(source)).toBe(neither)
+  const asked = server.requests.length
+  expect(await of('models:/m-1', all)).toBe('everything that is asked for has been said')
+  expect(server.requests).toHaveLength(asked)
+})
+
 test('a tracking server that does not answer is nobody’s fault: the check is made again', async () => {
   const places = placesBelow([], { url: 'http://127.0.0.1:9', authorization: null })
   await expect(
     find({ ...all, tags: { team: 'pricing' } }, {}, environment(undefined, { places })),
   ).rejects.toThrow()
+  const model = { ...all, source: 'models:/m-1', runId: null }
+  await expect(find(model, {}, environment(undefined, { places }))).rejects.toThrow()
 })

@@ -3,8 +3,8 @@ import { answerJson, type HttpServer, serveHttp } from './http-server.ts'
 /** What a tracking server knows and holds. Paths of artifacts are below its artifact root. */
 export type Tracked = {
   artifacts: Record<string, string | Uint8Array>
-  /** Logged models: id to name and place. */
-  models?: Record<string, { name: string; artifact_uri: string }>
+  /** Logged models: id to name, place and the run that logged it. */
+  models?: Record<string, { name: string; artifact_uri: string; source_run_id?: string }>
   /** Runs: id to place, the ids of the models that they logged, and what they were trained on. */
   runs?: Record<string, { artifact_uri: string; models?: string[]; datasets?: Dataset[] }>
 }

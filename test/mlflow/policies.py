@@ -22,7 +22,7 @@ models:
     validate: []
   'trained-*':
     gate: approved
-    validate: [artifact]
+    validate: [artifact, { documented: { run: true, dataset: true } }]
   'rossmann-*':
     gate: approved
     validate: [artifact]

@@ -113,6 +113,7 @@ def test_the_document_works_as_printed(
     client.transition_model_version_stage(NAME, "1", "Production")
     register_as_author(10.0)
     register_as_author(100.0)
+    eventually(lambda: bool(client.get_model_version(NAME, "3").run_id), "the run of the logged model is known")
     run_id = client.get_model_version(NAME, "3").run_id
 
     # As in one session: a name stays known to what comes later in the document.
@@ -140,7 +141,7 @@ def test_the_document_works_as_printed(
     assert version == "Production version: 3\n"
     assert details.splitlines() == [
         "Stage: Production",
-        f"Run ID: {run_id or None}",
+        f"Run ID: {run_id}",
         "Version 3: Production",
         "Version 2: Staging",
         "Version 1: Archived",

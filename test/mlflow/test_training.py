@@ -65,6 +65,12 @@ def test_what_was_trained_is_approved_and_predicts(
     first = client.get_model_version(name, "1")
     assert str(first.source).startswith("models:/m-")
     approve("1")
+    eventually(lambda: bool(client.get_model_version(name, "1").run_id), "the run of the logged model is known")
+    documented = client.get_model_version(name, "1")
+    model_id = str(first.source).rpartition("/")[2]
+    assert documented.run_id == mlflow.get_logged_model(model_id).source_run_id
+    eventually(lambda: "dataset" in client.get_model_version(name, "1").tags, "its data is known")
+    assert client.get_model_version(name, "1").tags["dataset"].startswith("diabetes (")
     for uri in (f"models:/{name}/Production", f"models:/{name}/1"):
         assert np.allclose(mlflow.pyfunc.load_model(uri).predict(rows), expected)
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { placesBelow } from '../../src/artifacts/settings.ts'
-import { register } from '../../src/lifecycle.ts'
+import { type Registration, register } from '../../src/lifecycle.ts'
 import { finishCommand } from '../../src/store/commands.ts'
 import { findTaggedVersion } from '../../src/store/versions.ts'
 import { startDispatcher } from '../../src/workers/dispatcher.ts'
@@ -17,22 +17,31 @@ import { until } from '../helpers/until.ts'
 
 const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
 
-/** Registers a version of run r1, and reads what that was trained on; gives the version's tags. */
-async function readOf(datasets: { name: string; digest: string }[], tags: Record<string, string> = {}) {
+const ofRun = { runId: 'r1' }
+const ofModel = { source: 'models:/m-1' }
+
+/** Registers a version of run r1, and reads what that was trained on; gives the version's tags and its run. */
+async function readOf(
+  datasets: { name: string; digest: string }[],
+  over: Partial<Registration> = ofRun,
+  source_run_id = 'r1',
+) {
   const { db, close } = await openTestDatabase()
   onTestFinished(close)
   const runs = { r1: { artifact_uri: 's3://b/r1', datasets } }
-  const server = await startTracking({ artifacts: {}, runs }, 'Bearer t')
+  const models = { 'm-1': { name: 'model', artifact_uri: 's3://b/m', source_run_id } }
+  const server = await startTracking({ artifacts: {}, runs, models }, 'Bearer t')
   onTestFinished(() => server.close())
   const places = placesBelow([], { url: server.url, authorization: 'Bearer t' })
   const deps = { ...lifecycleDeps(), readsRuns: true }
-  await register(db, registration('m', { runId: 'r1', tags }), actor('ci'), deps)
+  await register(db, registration('m', over), actor('ci'), deps)
   const commands = (await claimAll(db)).filter((command) => command.kind === 'readDataset')
   for (const command of commands) {
     const checks = { artifactRoots: [], places, sandbox }
     await runReadDataset({ db, checks, now: deps.now }, command, new AbortController().signal)
   }
-  return { commands: commands.length, tags: (await findTaggedVersion(db, { name: 'm', version: 1 }))?.tags }
+  const version = await findTaggedVersion(db, { name: 'm', version: 1 })
+  return { commands: commands.length, tags: version?.tags, run: version?.run_id }
 }
 
 const sales = { name: 'sales', digest: '1f2e' }
@@ -43,11 +52,32 @@ test('what a run was trained on becomes the version’s tag, each dataset once',
 })
 
 test('a run that names no data leaves no tag', async () => {
-  expect(await readOf([])).toEqual({ commands: 1, tags: {} })
+  expect(await readOf([])).toEqual({ commands: 1, tags: {}, run: 'r1' })
 })
 
 test('what was said at the registration stands, and the run is not asked', async () => {
-  expect(await readOf([sales], { dataset: '2026-11' })).toEqual({ commands: 0, tags: { dataset: '2026-11' } })
+  const tags = { dataset: '2026-11' }
+  expect(await readOf([sales], { ...ofRun, tags })).toEqual({ commands: 0, tags, run: 'r1' })
+})
+
+test('of what is known only as a logged model, the run and what that was trained on become known', async () => {
+  const found = { commands: 1, tags: { dataset: 'sales (1f2e)' }, run: 'r1' }
+  expect(await readOf([sales], ofModel)).toEqual(found)
+  expect(await readOf([sales], { source: 'models:/other/1', downloadUri: 'models:/m-1' })).toEqual(found)
+})
+
+test('beside a logged model, too, what was said stands', async () => {
+  const tags = { dataset: '2026-11' }
+  expect(await readOf([sales], { ...ofModel, tags })).toEqual({ commands: 1, tags, run: 'r1' })
+  expect(await readOf([sales], { ...ofModel, runId: 'r2' })).toEqual({ commands: 1, tags: {}, run: 'r2' })
+})
+
+test.each([
+  ['a model that the server does not know', { source: 'models:/m-2' }, 'r1'],
+  ['a model that was logged outside any run', ofModel, ''],
+  ['a run whose id is none', ofModel, 'r 1'],
+])('%s leaves the version without a run', async (_, over, run) => {
+  expect(await readOf([sales], over, run)).toEqual({ commands: 1, tags: {}, run: null })
 })
 
 test('nobody is asked where there is no tracking server', async () => {
