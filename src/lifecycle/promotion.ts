@@ -22,7 +22,7 @@ export type PromotionWish = { archiveExisting?: boolean; reason: string | null }
 /** What asking for a version's promotion led to. */
 export type PromotionOutcome =
   | AnswerOutcome
-  /** A fresh test was started; people are asked when it passes. `why` says what of the wish did not count yet. */
+  /** Its tests run, since now or before; people are asked when they pass. `why` says what of the wish did not count yet. */
   | { kind: 'testing'; name: string; version: number; why: string | null }
   /** A request is open and waits for others than the caller. */
   | { kind: 'asked'; name: string; version: number; requestId: string; why: string }
@@ -89,7 +89,8 @@ export async function promoteIn(
   const current = await stillHolds(trx, version, { policyHash: hash, incumbent })
   const event = { type: 'requestApproval', current, freshId: deps.newId() } as const
   const outcome = await advanceIn(trx, model, version, event, by, deps, { reason: wish.reason })
-  return outcome.kind === 'moved'
+  const isTesting = outcome.kind === 'moved' || version.state === 'testing'
+  return isTesting
     ? { kind: 'testing', ...about, why: whyNotYet(wish.archiveExisting, rules.archiveExisting) }
     : { kind: 'notReady', ...about, why: whyNotReady(version) }
 }
@@ -111,8 +112,6 @@ function whyNotReady(version: VersionRow): string {
       return 'Its validation could not be completed for technical reasons; run `greenroom validate` to try again.'
     case 'None.idle':
       return 'It has not been validated; run `greenroom validate` first.'
-    case 'Staging.testing':
-      return 'Its tests in Staging are running; people are asked when they pass.'
     default:
       return `It is in ${version.stage}; only a version in Staging can be promoted.`
   }

@@ -173,6 +173,22 @@ describe('behind a gate', () => {
     expect(await standingOf('m', first)).toBe('Staging.testing')
   })
 
+  it('a wish that is repeated while its tests run joins the first, and starts none anew', async () => {
+    const first = await promoted('m')
+    await promoted('m')
+    const asked = await moveTo('m', first, 'Production', carol)
+    const before = await listEvents(test.db, 1, { limit: 100 })
+    for (const who of [carol, alice]) {
+      expect(await moveTo('m', first, 'Production', who)).toEqual(asked)
+      expect(
+        await setAlias(test.db, { name: 'm', version: first }, 'champion', who, actor(who.name), deps),
+      ).toEqual(asked)
+    }
+    expect(await listEvents(test.db, 1, { limit: 100 })).toEqual(before)
+    await runChecks(test.db, deps)
+    expect(await standingOf('m', first)).toBe('Staging.awaitingApproval')
+  })
+
   it('what was archived before it passed is validated anew', async () => {
     const version = await registered('m')
     await advance(test.db, { name: 'm', version }, { type: 'archive' }, actor('alice'), deps)

@@ -130,6 +130,8 @@ defaults:
   test: []
   approval: { approvers: [approver-token] }
   protected_aliases: [champion]
+models:
+  tested: { test: [ { documented: { description: true } } ] }
 `),
     })
   })
@@ -166,6 +168,19 @@ defaults:
       error('PERMISSION_DENIED', expect.stringMatching(/^Approval was asked for.*greenroom approve.*http:/)),
     )
     expect(await stageOf('wished', version)).toBe('Staging')
+  })
+
+  test('a wish that is repeated while its tests run is answered like the first', async () => {
+    const version = await asked('tested')
+    await move('tested', version, 'Archived', 'approver')
+    const ask = () => move('tested', version, 'Production', 'registrar')
+    for (const { status, body } of [await ask(), await ask()]) {
+      expect(status).toBe(403)
+      expect(body).toEqual(
+        error('PERMISSION_DENIED', expect.stringMatching(/^Approval was asked for: its tests run now/)),
+      )
+    }
+    expect(await stageOf('tested', version)).toBe('Staging')
   })
 
   test('an approver’s wish is their decision, and it goes through at once', async () => {
