@@ -59,7 +59,10 @@ export const withMortalDispatcher: Edit[] = [
 ]
 
 /** Nothing keeps two answers to one model's requests apart (V4). */
-export const withoutModelLock: Edit[] = [{ file: 'store/models.ts', from: '.forUpdate()', to: '' }]
+export const withoutModelLock: Edit[] = [
+  { file: 'store/models.ts', from: "where('name', '=', name).forUpdate()", to: "where('name', '=', name)" },
+  { file: 'store/models.ts', from: "where('id', '=', id).forUpdate()", to: "where('id', '=', id)" },
+]
 
 /** The message of a request that has ended is left as it was (V12). */
 export const withoutRewrite: Edit[] = [
