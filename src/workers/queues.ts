@@ -53,6 +53,10 @@ const keep = {
 // are found quickly, and never fail a job.
 const workerTiming = { lockDuration: 10_000, stalledInterval: 2_500, maxStalledCount: 1_000_000 }
 const postgresSchema = 'bullmq'
+// A database host that has gone silent answers nothing (Q2). No statement of BullMQ takes long: it waits for jobs on a
+// connection that listens, not in a statement.
+const impatient = { keepAlive: true, connectionTimeoutMillis: 5_000, query_timeout: 10_000 }
+const pingMs = 2_000
 const closeMs = 2_000
 
 /** Opens the queues on Redis where there is one, else on PostgreSQL. */
@@ -101,8 +105,9 @@ function openOnRedis(url: string, onError: (error: Error) => void): Queues {
 async function openOnPostgres(url: string, onError: (error: Error) => void): Promise<Queues> {
   await migrateBullmq(url)
   const classes = withBackend(createPostgresBackend)
-  const connection = { connectionString: url, schema: postgresSchema, max: 4 }
-  const pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 2_000 })
+  const connection = { ...impatient, connectionString: url, schema: postgresSchema, max: 4 }
+  const pingLimits = { connectionTimeoutMillis: pingMs, query_timeout: pingMs }
+  const pool = new pg.Pool({ ...impatient, ...pingLimits, connectionString: url, max: 1 })
   pool.on('error', onError)
   return assemble({
     backend: 'postgres',

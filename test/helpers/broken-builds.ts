@@ -133,3 +133,9 @@ export const withOnePool: Edit[] = [
   { file: 'main.ts', from: 'db: reserved,\n      queues', to: 'db,\n      queues' },
   { file: 'main.ts', from: 'config, db, reserved, log', to: 'config, db, reserved: db, log' },
 ]
+
+/** Whoever has asked the database something waits for its answer for as long as it takes. */
+export const withPatientConnections: Edit[] = [
+  { file: 'store/database.ts', from: 'query_timeout: 20_000,', to: '' },
+  { file: 'workers/queues.ts', from: '{ ...impatient, connectionString', to: '{ connectionString' },
+]

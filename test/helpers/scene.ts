@@ -9,6 +9,7 @@ import type { Backend } from './backends.ts'
 import type { Edit } from './broken-builds.ts'
 import type { TestCluster } from './cluster.ts'
 import { openTestDatabase } from './database.ts'
+import { type Line, openLine } from './line.ts'
 import { findViolations, isQuiet } from './oracle.ts'
 import { type Service, startService } from './processes.ts'
 import { openTestRedis, type TestRedis } from './redis.ts'
@@ -21,6 +22,8 @@ export type Setting = {
   backend?: Backend['name']
   /** Instead of a database on the server that all tests share. */
   cluster?: Pick<TestCluster, 'url'>
+  /** Whether its processes reach the database by a line that can fail. */
+  byLine?: boolean
   /** More of the environment of its processes. */
   environment?: Record<string, string>
 }
@@ -28,6 +31,9 @@ export type Setting = {
 /** A deployment of real processes, with everybody who talks to it. */
 export type Scene = {
   db: Kysely<Database>
+  databaseUrl: string
+  /** The line to the database; null where it is reached without one. */
+  line: Line | null
   sandbox: SlackSandbox
   /** Null on PostgreSQL. */
   redis: TestRedis | null
@@ -58,6 +64,7 @@ export async function openScene(
 ): Promise<Scene> {
   const dir = await mkdtemp(join(tmpdir(), 'greenroom-scene-'))
   const database = await (setting.cluster === undefined ? openTestDatabase() : openOn(setting.cluster))
+  const line = setting.byLine === true ? await openLine(database.url) : null
   const redis = setting.backend === 'Redis' ? await openTestRedis() : null
   await redis?.flushAll()
   const users = people.map((id) => ({ id, name: id.toLowerCase(), realName: id }))
@@ -71,7 +78,7 @@ export async function openScene(
     GREENROOM_AUTH: 'off',
     GREENROOM_SANDBOXES: '1',
     GREENROOM_ARTIFACT_ROOTS: fixtures,
-    DATABASE_URL: database.url,
+    DATABASE_URL: line?.url ?? database.url,
     ...(redis === null ? {} : { REDIS_URL: redis.url }),
     REGISTRATION_WEBHOOK_SECRET: webhookSecret,
     SLACK_BOT_TOKEN: botToken,
@@ -98,12 +105,15 @@ export async function openScene(
   onTestFinished(async () => {
     await Promise.all(services.map((service) => service.kill()))
     await sandbox.close()
+    await line?.close()
     await database.close()
     await redis?.close()
     await rm(dir, { recursive: true, force: true })
   }, 60_000)
   return {
     db: database.db,
+    databaseUrl: database.url,
+    line,
     sandbox,
     redis,
     registrar,

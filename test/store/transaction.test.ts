@@ -126,7 +126,7 @@ describe('a transaction', () => {
 })
 
 describe('over a slow line', () => {
-  const delayMs = 50
+  const delayMs = 250 // much against what a busy machine takes by itself
   let line: Awaited<ReturnType<typeof openSlowLine>>
   let slow: Kysely<Database>
   beforeEach(async () => {
