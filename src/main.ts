@@ -71,16 +71,16 @@ async function open(
   const databaseUrl = config.databaseUrl ?? (await openEmbedded(config, log, onClose))
   const onError = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
   const database = { url: databaseUrl, onConnectionError: onError }
-  await migrateAlone(database).catch((error: unknown) => {
-    throw explainConnection(error)
-  })
+  await migrateAlone(database).catch(explainConnection)
   const db = openDatabase({ ...database, name: 'greenroom', size: 16 })
   onClose(() => db.destroy())
   // For who calls and for the ledger's leases, one statement at a time: what waits for a model's lock, or for much
   // else, takes none of these.
   const reserved = openDatabase({ ...database, name: 'greenroom reserved', size: 4, lockTimeoutMs: 1_000 })
   onClose(() => reserved.destroy())
-  const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError })
+  const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError }).catch(
+    explainConnection,
+  )
   onClose(() => queues.close())
   const outbound = { ...config.outbound, resolve: systemResolve }
   const deps = {

@@ -16,10 +16,11 @@ export function addMigrate(program: Command, shell: Shell): void {
 async function migrateAll(screen: Screen): Promise<Result> {
   const { loadConfig } = await import('../config.ts')
   const config = loadConfig(process.env, process.cwd())
+  const { explainConnection } = await import('../store/connection-faults.ts')
   const database = await openDatabaseServer(config, screen)
   try {
-    const applied = await migrateDatabase(database.url)
-    if (config.redisUrl === null) await migrateQueues(database.url)
+    const applied = await migrateDatabase(database.url).catch(explainConnection)
+    if (config.redisUrl === null) await migrateQueues(database.url).catch(explainConnection)
     const named = applied.map((name) => `Applied ${name}.`)
     return { done: true, document: { applied }, lines: [...named, 'The database is up to date.'] }
   } finally {
@@ -41,8 +42,7 @@ async function openDatabaseServer(
 }
 
 async function migrateDatabase(url: string): Promise<string[]> {
-  const [{ explainConnection }, { openDatabase }, { migrate }] = await Promise.all([
-    import('../store/connection-faults.ts'),
+  const [{ openDatabase }, { migrate }] = await Promise.all([
     import('../store/database.ts'),
     import('../store/migrate.ts'),
   ])
@@ -50,8 +50,6 @@ async function migrateDatabase(url: string): Promise<string[]> {
   const db = openDatabase({ ...options, onConnectionError: () => {} })
   try {
     return await migrate(db)
-  } catch (error) {
-    throw explainConnection(error)
   } finally {
     await db.destroy()
   }

@@ -2,13 +2,13 @@ import { OperatorError } from '../errors.ts'
 import { isUnavailable } from './database.ts'
 
 /**
- * Why a database that was just opened cannot be used, as an OperatorError that says what to do; any other error as it
- * is. *Pure.*
+ * Throws why a database that was just opened cannot be used, as an OperatorError that says what to do; any other error
+ * as it is.
  */
-export function explainConnection(error: unknown): unknown {
+export function explainConnection(error: unknown): never {
   const cause = error instanceof OperatorError ? error.cause : error
   const sentence = cause instanceof Error ? sentenceFor(cause) : null
-  return sentence === null ? error : new OperatorError(sentence, { cause })
+  throw sentence === null ? error : new OperatorError(sentence, { cause })
 }
 
 function sentenceFor(error: Error): string | null {

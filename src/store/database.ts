@@ -88,8 +88,9 @@ function preparingClient(
     try {
       return await send(client, text, values, name)
     } catch (error) {
-      // A migration changed a table that this connection has prepared statements for, or a transaction is left open.
-      isSpoilt ||= codeOf(error) === outdatedPlan || text === 'rollback'
+      // A migration changed a table that this connection has prepared statements for, or it leads to a server that is no
+      // longer the primary, or a transaction is left open.
+      isSpoilt ||= spoiling.has(codeOf(error) ?? '') || text === 'rollback'
       // What stands behind a statement that failed is told no more than that one did, and may be heard of first.
       if (codeOf(error) !== behindFailure) failure = error
       throw failure ?? error
@@ -147,6 +148,8 @@ export function readTime(text: string): unknown {
 }
 
 const outdatedPlan = '0A000'
+const readOnly = '25006'
+const spoiling = new Set([outdatedPlan, readOnly])
 const behindFailure = '25P02'
 
 /** A value for a jsonb column; arrays too, which the driver would otherwise send as SQL arrays. *Pure.* */
@@ -156,14 +159,11 @@ export function json(value: unknown): RawBuilder<unknown> {
 
 /** Tells whether an error means that the database cannot be reached or is going away, so that trying later helps. *Pure.* */
 export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
   const code = codeOf(error)
-  if (code === undefined)
-    return (
-      error instanceof Error &&
-      /timeout exceeded when trying to connect|[Cc]onnection terminated|connection error and is not queryable|Query read timeout/.test(
-        error.message,
-      )
-    )
+  if (code === undefined) return driversWords.test(error.message)
+  // No socket of a server on this machine. Without the call, it is any file.
+  if (code === 'ENOENT') return (error as NodeJS.ErrnoException).syscall === 'connect'
   return code.startsWith('08') || code.startsWith('57P') || code.startsWith('53') || transientCodes.has(code)
 }
 
@@ -172,11 +172,17 @@ export function violates(error: unknown, constraint: string): boolean {
   return codeOf(error) === '23505' && (error as { constraint?: unknown }).constraint === constraint
 }
 
+// What the driver says of connections that are lost, are not to be had in time, or are closed already.
+const driversWords =
+  /timeout exceeded when trying to connect|timeout expired|[Cc]onnection terminated|is not queryable|Query read timeout|Cannot use a pool after calling end/
+
+// 25006: the server takes no writes any more, for another one has taken over.
 // 40001 and 40P01: lost to another transaction; 55P03, 57014 and 25P03: a lock or the server took too long.
 const transientCodes = new Set([
   outdatedPlan,
   '40001',
   '40P01',
+  readOnly,
   '55P03',
   '57014',
   '25P03',
@@ -188,7 +194,6 @@ const transientCodes = new Set([
   'ENOTFOUND',
   'ETIMEDOUT',
   'EAI_AGAIN',
-  'ENOENT',
 ])
 
 function codeOf(error: unknown): string | undefined {

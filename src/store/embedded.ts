@@ -123,12 +123,18 @@ async function giveTo({ account }: Place, path: string): Promise<void> {
 
 async function ensureDatabase(adminUrl: string, database: string): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl })
-  await client.connect()
+  client.on('error', () => {}) // what it was asked rejects besides
   try {
+    await client.connect()
     const found = await client.query('select 1 from pg_database where datname = $1', [database])
     if (found.rowCount === 0) await client.query(`create database ${client.escapeIdentifier(database)}`)
+  } catch (error) {
+    const hint = 'Stop whatever ends it, and start again'
+    throw new OperatorError(`The embedded PostgreSQL went away: ${lastLine(error)}. ${hint}.`, {
+      cause: error,
+    })
   } finally {
-    await client.end()
+    await client.end().catch(() => {})
   }
 }
 

@@ -59,7 +59,7 @@ const impatient = { keepAlive: true, connectionTimeoutMillis: 5_000, query_timeo
 const pingMs = 2_000
 const closeMs = 2_000
 
-/** Opens the queues on Redis where there is one, else on PostgreSQL. */
+/** Opens the queues on Redis where there is one, else on PostgreSQL, which is brought up to date; rejects when it is away. */
 export async function openQueues(options: QueueOptions): Promise<Queues> {
   return options.redisUrl === null
     ? openOnPostgres(options.databaseUrl, options.onError)
@@ -109,7 +109,7 @@ async function openOnPostgres(url: string, onError: (error: Error) => void): Pro
   const pingLimits = { connectionTimeoutMillis: pingMs, query_timeout: pingMs }
   const pool = new pg.Pool({ ...impatient, ...pingLimits, connectionString: url, max: 1 })
   pool.on('error', onError)
-  return assemble({
+  const queues = assemble({
     backend: 'postgres',
     onError,
     makeQueue: (name) => new classes.Queue(name, { connection, defaultJobOptions: keep }) as unknown as Queue,
@@ -122,10 +122,18 @@ async function openOnPostgres(url: string, onError: (error: Error) => void): Pro
     ping: async () => void (await pool.query('select 1')),
     disconnect: () => pool.end(),
   })
+  // One whose first connection fails would fail for good.
+  await Promise.all(queues.all.map((queue) => queue.waitUntilReady())).catch(async (error) => {
+    await queues.close()
+    throw error
+  })
+  return queues
 }
 
 async function migrateBullmq(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
+  // How long it takes is bounded by nothing here: another process may be at it.
+  const client = new pg.Client({ connectionString: url, keepAlive: true, connectionTimeoutMillis: 5_000 })
+  client.on('error', () => {}) // what it was asked rejects besides
   await client.connect()
   try {
     await runMigrations(client, postgresSchema).catch((error: unknown) => {

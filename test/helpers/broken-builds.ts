@@ -139,3 +139,12 @@ export const withPatientConnections: Edit[] = [
   { file: 'store/database.ts', from: 'query_timeout: 20_000,', to: '' },
   { file: 'workers/queues.ts', from: '{ ...impatient, connectionString', to: '{ connectionString' },
 ]
+
+/** Nobody hears that the connection broke on which the queues are brought up to date. */
+export const withUnheardBreak: Edit[] = [
+  {
+    file: 'workers/queues.ts',
+    from: "client.on('error', () => {}) // what it was asked rejects besides",
+    to: '',
+  },
+]

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -90,6 +91,36 @@ test('a connection that is lost inside a transaction is reported and worth tryin
   expect(broken).not.toEqual([])
   expect((await sql<{ one: number }>`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
   await db.destroy()
+})
+
+test('a server that takes no writes any more is worth trying again, on another connection', async () => {
+  const db = openOne()
+  await sql`set default_transaction_read_only = on`.execute(db)
+  const write = () => db.deleteFrom('session').where('secret_hash', '=', 'none').execute()
+  const refused = await write().catch((error: unknown) => error)
+  expect(refused).toMatchObject({ code: '25006' })
+  expect(isUnavailable(refused)).toBe(true)
+  await write()
+  await db.destroy()
+})
+
+test('a connection or a pool that was closed already is worth trying again', async () => {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  const pool = new pg.Pool({ connectionString: database.url })
+  await Promise.all([client.end(), pool.end()])
+  for (const closed of [client, pool])
+    expect(isUnavailable(await closed.query('select 1').catch((error: unknown) => error))).toBe(true)
+})
+
+test('a server whose socket is missing is away; that another file is missing says nothing of it', async () => {
+  const url = 'postgres://user@/none?host=/nonexistent'
+  const db = openDatabase({ url, size: 1, name: 'test', onConnectionError: () => {} })
+  const away = await sql`select 1`.execute(db).catch((error: unknown) => error)
+  await db.destroy()
+  const missing = await readFile('/nonexistent').catch((error: unknown) => error)
+  expect([away, missing]).toMatchObject([{ code: 'ENOENT' }, { code: 'ENOENT' }])
+  expect([away, missing].map(isUnavailable)).toEqual([true, false])
 })
 
 test.each([
