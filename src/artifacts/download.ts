@@ -82,7 +82,7 @@ async function* unbroken(
     }
   } catch (error) {
     signal.throwIfAborted()
-    throw new UnavailableSourceError(`the artifact broke off while it was read: ${reasonOf(error)}`)
+    throw new UnavailableSourceError(`the artifact broke off while it was read: ${reasonOf(error)}`, true)
   }
 }
 

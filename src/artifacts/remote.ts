@@ -5,6 +5,12 @@ import type { Tracking } from './tracking-server.ts'
 /** The place of an artifact does not answer, or not to us. That says nothing about the artifact. */
 export class UnavailableSourceError extends Error {
   override name = 'UnavailableSourceError'
+  /** Whether it may answer by itself in a while: it was not reached, or is in trouble. */
+  readonly mayPass: boolean
+  constructor(message: string, mayPass = false) {
+    super(message)
+    this.mayPass = mayPass
+  }
 }
 
 /** One file of a remote artifact. `path` is as its place names it, relative to the artifact, and not trusted. */
@@ -57,7 +63,7 @@ export async function request(
     return await fetch(url, { headers, signal, redirect: 'manual' })
   } catch (error) {
     signal.throwIfAborted()
-    throw new UnavailableSourceError(`${shown(url)} cannot be reached: ${reasonOf(error)}`)
+    throw new UnavailableSourceError(`${shown(url)} cannot be reached: ${reasonOf(error)}`, true)
   }
 }
 
@@ -95,7 +101,12 @@ export async function refusalOf(response: Response, named: string): Promise<Erro
   const { status } = response
   if (status === 404 || status === 410) return new UnreadableSourceError(`there is nothing at ${named}`)
   const why = status === 401 || status === 403 ? 'access is denied' : `it answers with HTTP ${status}`
-  return new UnavailableSourceError(`${named} cannot be read: ${why}`)
+  return new UnavailableSourceError(`${named} cannot be read: ${why}`, isPassing(status))
+}
+
+/** Tells whether a status says that the server is busy or in trouble, rather than that it will not. *Pure.* */
+export function isPassing(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429
 }
 
 /** Why a call failed, in a word or a sentence. *Pure.* */

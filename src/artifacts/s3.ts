@@ -6,6 +6,7 @@ import { importOptional, isNotInstalled } from '../optional.ts'
 import { UnreadableSourceError } from '../runtimes/source.ts'
 import {
   folderOf,
+  isPassing,
   type Places,
   type RemoteArtifact,
   type RemoteFile,
@@ -122,5 +123,6 @@ function explain(error: unknown, named: string): Error {
   const name = error instanceof Error ? error.name : ''
   if (status === 404) return new UnreadableSourceError(`there is nothing at ${named} (${name})`)
   const why = name === 'Error' || name === '' ? reasonOf(error) : `${name}: ${reasonOf(error)}`
-  return new UnavailableSourceError(`${named} cannot be read: ${why}`)
+  const mayPass = status === undefined ? name !== 'CredentialsProviderError' : isPassing(status)
+  return new UnavailableSourceError(`${named} cannot be read: ${why}`, mayPass)
 }

@@ -6,3 +6,8 @@ export function backoffMs(failures: number, { firstMs, mostMs }: Backoff): numbe
   const base = Math.min(mostMs, firstMs * 2 ** Math.min(failures, 20))
   return Math.round(base * (1 + Math.random() / 5))
 }
+
+/** How often a command was put off, or was taken by a queue that lost it. *Pure.* */
+export function timesPutOff({ attempt, failures }: { attempt: number; failures: number }): number {
+  return attempt - 1 - failures
+}

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { UnavailableSourceError } from '../artifacts/remote.ts'
 import { type CheckSubject, runCheck } from '../checks/check.ts'
 import { LostLeaseError } from '../errors.ts'
 import { recordFinding } from '../lifecycle/findings.ts'
@@ -7,15 +8,41 @@ import type { Database } from '../store/database.ts'
 import { onSharedConnection } from '../store/transaction.ts'
 import { findCheck } from '../store/validations.ts'
 import { findTaggedVersion } from '../store/versions.ts'
+import { type Backoff, backoffMs, timesPutOff } from './backoff.ts'
 import type { CommandDeps } from './deps.ts'
 import type { Ended } from './workers.ts'
 
-/** Runs one check of a validation and records its finding, fenced by the attempt (V9). */
+type RunCheck = ClaimedCommand & { kind: 'runCheck' }
+
+// A place that is restarted or cut off is waited for; one that is gone must be told of within minutes.
+const wait: Backoff = { firstMs: 1_000, mostMs: 30_000 }
+const mostWaits = 8
+// Whatever the queue has lost meanwhile, of which the ledger counts every attempt too.
+const waitedForMs = 120_000
+
+/**
+ * Runs one check of a validation and records its finding, fenced by the attempt (V9). Puts it off while the place of the
+ * artifact cannot be reached, for some minutes.
+ */
 export async function runCheckCommand(
   deps: CommandDeps,
-  command: ClaimedCommand & { kind: 'runCheck' },
+  command: RunCheck,
   signal: AbortSignal,
 ): Promise<Ended> {
+  try {
+    return await checkAndRecord(deps, command, signal)
+  } catch (error) {
+    const mayPass = error instanceof UnavailableSourceError && error.mayPass
+    if (!mayPass || !isWaitedFor(command, deps.now())) throw error
+    return { kind: 'later', why: error.message, afterMs: backoffMs(timesPutOff(command), wait) }
+  }
+}
+
+function isWaitedFor(command: RunCheck, now: Date): boolean {
+  return timesPutOff(command) < mostWaits || now.getTime() - command.createdAt.getTime() < waitedForMs
+}
+
+async function checkAndRecord(deps: CommandDeps, command: RunCheck, signal: AbortSignal): Promise<Ended> {
   const { validationId, position } = command.payload
   const [check, candidate] = await onSharedConnection(deps.db, (db) =>
     Promise.all([findCheck(db, validationId, position), loadSubject(db, command.model, command.version)]),

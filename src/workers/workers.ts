@@ -23,7 +23,7 @@ import {
 import { type Database, isUnavailable } from '../store/database.ts'
 import { within } from '../within.ts'
 import type { Background } from './background.ts'
-import { type Backoff, backoffMs } from './backoff.ts'
+import { type Backoff, backoffMs, timesPutOff } from './backoff.ts'
 import { type Consumer, type JobData, type Processor, type Queues, queueNames } from './queues.ts'
 
 /** How an attempt ended. For `done` the processor has ended the command in its own transaction. */
@@ -133,9 +133,8 @@ async function attemptOnce(deps: WorkerDeps, command: ClaimedCommand, signal: Ab
 }
 
 function putOff(command: ClaimedCommand, error: unknown): Ended {
-  const timesBefore = command.attempt - 1 - command.failures
   const why = `the database is unavailable: ${error instanceof Error ? error.message : String(error)}`
-  return { kind: 'later', why, afterMs: backoffMs(timesBefore, outage) }
+  return { kind: 'later', why, afterMs: backoffMs(timesPutOff(command), outage) }
 }
 
 /** Writes down how an attempt ended, in one statement or transaction. */
