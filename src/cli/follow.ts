@@ -5,7 +5,10 @@ import type { Connection } from '../client/call.ts'
 import { openProgress } from './progress.ts'
 import type { Screen } from './shell.ts'
 
-/** Where a version came to rest, and what was run of its checks on the way, oldest first. */
+/**
+ * Where a version came to rest, and what was run of its checks on the way, oldest first; nothing where its policy has
+ * no checks and no gate, which counts as passed.
+ */
 export type Followed = { version: Version; runs: Validation[]; passed: boolean }
 
 const frameMs = 100
@@ -41,7 +44,7 @@ export async function follow(
     }
     progress.end(runs)
     if (!decision || version.state !== 'awaitingApproval')
-      return { version, runs, passed: runs.length > 0 && runs.every((run) => run.status === 'passed') }
+      return { version, runs, passed: runs.every((run) => run.status === 'passed') }
     if (!told)
       screen.note('People are asked; waiting for their answer. Ctrl-C ends the waiting, not the request.')
     told = true

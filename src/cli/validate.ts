@@ -30,7 +30,8 @@ export function addValidate(program: Command, shell: Shell): void {
 /** What following the checks of a version led to. */
 export function concludeChecks({ version, runs, passed }: Followed): Result {
   const { name, version: number, stage, state } = version
-  const ending = passed ? paint('green', 'passed') : paint('red', 'did not pass')
+  const verdict = passed ? paint('green', 'passed') : paint('red', 'did not pass')
+  const ending = runs.length === 0 ? 'was not checked' : verdict
   const none = runs.every((run) => run.checks.length === 0) ? ' (its policy asks for no checks)' : ''
   return {
     done: passed,

@@ -34,6 +34,14 @@ test('register --wait fails with its checks, and says with which figures', async
   expect(code).toBe(1)
 })
 
+test('register --wait is done with a version that its policy neither checks nor asks about', async () => {
+  const { code, stdout } = await server.greenroom(['register', 'free-bare', '--source', 's', '--wait'])
+  expect(stdout).toContain(
+    'free-bare version 1 was not checked (its policy asks for no checks) and is in None · idle.',
+  )
+  expect(code).toBe(0)
+})
+
 test('register takes all that may be said of a version, and info shows it', async () => {
   const digest = `sha256:${'a'.repeat(64)}`
   const args = ['register', 'full', '--source', 's3://bucket/model', '--version', '7', '--run-id', 'run-1']
@@ -101,8 +109,8 @@ test('history tells who did what through the command line and why, newest rows l
   expect(stdout.trim().split('\n')).toHaveLength(2)
   expect(stdout).toMatch(/approved .*Production · live .*alice \(cli\) +looks good/)
   expect(stderr).toBe(`The newest 1 of ${events.length} rows; --limit shows more.\n`)
-  const other = await server.json<{ events: object[] }>(['history', 'past', '--version', '99'])
-  expect(other.events).toEqual([])
+  const first = await server.json<{ events: object[] }>(['history', 'past', '--version', '1'])
+  expect(first.events).toEqual(events)
 })
 
 test('token create prints the token alone, so that a script can take it, and tells the rest beside it', async () => {
@@ -118,6 +126,7 @@ test('token create prints the token alone, so that a script can take it, and tel
 })
 
 test('what is unknown, and what no name can be, is refused in one line that says so', async () => {
+  await server.stage('there', 0.9)
   const unknown = 'There is no registered model named "missing".'
   const cases: [string[], string][] = [
     [['info', 'missing'], unknown],
@@ -125,6 +134,7 @@ test('what is unknown, and what no name can be, is refused in one line that says
     [['validate', 'missing'], unknown],
     [['promote', 'missing'], unknown],
     [['history', 'missing'], unknown],
+    [['history', 'there', '--version', '99'], 'There is no version 99 of "there".'],
     [['archive', 'missing', '--version', '1'], unknown],
     [['approve', 'missing'], unknown],
     [['approve', '00000000-0000-4000-8000-000000000000'], 'There is no approval request 00000000-'],

@@ -169,6 +169,7 @@ defaults:
   test: []
   approval: { approvers: [alice, bob], quorum: 1 }
 models:
+  free-bare: { gate: none, validate: [] }
   'free-*': { gate: none }
   'pair-*': { approval: { quorum: 2 } }
 `

@@ -184,6 +184,18 @@ describe('showing', () => {
     expect(await db.selectFrom('event').where('actor', '=', 'nobody').select('seq').execute()).toHaveLength(1)
   })
 
+  test('the history of a version that never was is 404, that of a deleted one is told', async () => {
+    await waiting('gone')
+    const headers = fixture.as('admin')
+    const url = '/api/2.0/mlflow/model-versions/delete'
+    const payload = { name: 'gone', version: '1' }
+    expect((await fixture.app.inject({ method: 'DELETE', url, headers, payload })).statusCode).toBe(200)
+    const historyOf = (version: number) => call('GET', `/models/gone/history?version=${version}`, headers)
+    expect((await historyOf(1)).body.events.at(-1)).toMatchObject({ type: 'versionDeleted', to: null })
+    const none = await historyOf(2)
+    expect([none.status, none.body.error.message]).toEqual([404, 'There is no version 2 of "gone".'])
+  })
+
   test('lists the requests that wait, and shows one', async () => {
     const { requestId } = await waiting('listed')
     const pending = (await call('GET', '/approvals?state=pending', fixture.as('viewer'))).body.approvals

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { NotFoundError } from '../../errors.ts'
 import { stages } from '../../machines/stages.ts'
 import { findBrokenLink, listEvents } from '../../store/events.ts'
 import { listModelSummaries, loadModel, loadVersionRecord, mustFindModel } from '../../store/reads.ts'
@@ -127,6 +128,9 @@ export function modelRoutes(app: App, { db }: AppDeps): void {
         ...(afterSeq !== undefined && { afterSeq }),
       }
       const events = await listEvents(db, model.id, page)
+      // One that was deleted has a history all the same.
+      if (version !== undefined && afterSeq === undefined && events.length === 0)
+        throw new NotFoundError(`There is no version ${version} of "${model.name}".`)
       const last = events.length === limit ? events.at(-1) : undefined
       return {
         name: model.name,
