@@ -28,7 +28,10 @@ async function checkPolicy(file: string): Promise<Result> {
     return {
       done: true,
       document: { file, valid: true, faults: [] },
-      lines: [`${paint('green', '✔')} ${show(file)} is a valid policy.`],
+      lines: [
+        `${paint('green', '✔')} ${show(file)} is a valid policy.`,
+        'Servers and workers that run have the one they were started with; restart them to have this one hold.',
+      ],
     }
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error
