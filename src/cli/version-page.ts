@@ -29,19 +29,19 @@ export function renderVersion(version: Version): string[] {
 
 /** What a person can do now about a version that has come to rest; nothing where nothing is to be done. */
 export function hintsFor({ name, version, state }: Pick<Version, 'name' | 'version' | 'state'>): string[] {
-  const about = `${quoted(name)} --version ${version}`
+  const call = (command: string, more = '') => `\`greenroom ${command} ${target(name, version, more)}\``
   switch (state) {
     case 'awaitingApproval':
-      return [`Answer with \`greenroom approve ${about}\``, `or \`greenroom decline ${about} --reason "…"\`.`]
+      return [`Answer with ${call('approve')}`, `or ${call('decline', ' --reason "…"')}.`]
     case 'rejected':
     case 'unfit':
-      return [`Register a better version, or try again with \`greenroom validate ${about}\`.`]
+      return [`Register a better version, or try again with ${call('validate')}.`]
     case 'stuck':
-      return [`A check could not be made; try again with \`greenroom validate ${about}\`.`]
+      return [`A check could not be made; try again with ${call('validate')}.`]
     case 'ready':
     case 'declined':
     case 'expired':
-      return [`Ask for its promotion with \`greenroom promote ${about}\`.`]
+      return [`Ask for its promotion with ${call('promote')}.`]
     default:
       return []
   }
@@ -95,6 +95,12 @@ function renderApproval(approval: Approval): string[] {
 
 function timeOf({ started_at: started, finished_at: finished }: Check): string {
   return started === null || finished === null ? '' : showDuration(Date.parse(finished) - Date.parse(started))
+}
+
+/** The arguments that name a version; a name that looks like an option comes last, behind the end of the options. */
+function target(name: string, version: number, more: string): string {
+  const options = `--version ${version}${more}`
+  return name.startsWith('-') ? `${options} -- ${quoted(name)}` : `${quoted(name)} ${options}`
 }
 
 /** A name as a shell takes it in one piece. *Pure.* */

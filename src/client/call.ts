@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { errorShape } from '../http/api/schemas.ts'
+import { errorShape, nothingHere } from '../http/api/schemas.ts'
 import { ApiError, NoAnswerError } from './errors.ts'
 
 /** How to reach a server, and as whom. */
@@ -69,12 +69,16 @@ async function exchange<T>(
 ): Promise<T> {
   const response = await send(to, root, request)
   const body = await readJson(to, response)
-  if (!response.ok)
-    throw refusal(response.status, body) ?? strange(to, `it answered with HTTP ${response.status}`)
+  if (!response.ok) throw refusalOf(to, response, refusal(response.status, body))
   const answer = shape.safeParse(body)
   if (answer.success) return answer.data
   const field = answer.error.issues[0]?.path.map(String).join('.')
   throw strange(to, `its answer is not one that this program knows${field ? ` (at "${field}")` : ''}`)
+}
+
+function refusalOf(to: Connection, { status }: Response, refused: ApiError | null): Error {
+  if (refused === null) return strange(to, `it answered with HTTP ${status}`)
+  return refused.message === nothingHere ? strange(to, 'it has no such path') : refused
 }
 
 async function send(

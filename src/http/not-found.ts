@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { nothingHere } from './api/schemas.ts'
 import { refuse } from './errors.ts'
 
 /** Answers what is no route: 405 where another method would be one, else 404. */
@@ -13,7 +14,7 @@ export function answerUnknown(app: FastifyInstance): void {
     const allowed = [...new Set(here.flatMap((route) => route.methods))].filter(
       (method) => method !== request.method,
     )
-    if (allowed.length === 0) return refuse(reply, 404, 'not_found', 'There is nothing at this path.')
+    if (allowed.length === 0) return refuse(reply, 404, 'not_found', nothingHere)
     reply.header('allow', allowed.join(', '))
     return refuse(reply, 405, 'method_not_allowed', `This path takes ${allowed.join(' and ')}.`)
   })

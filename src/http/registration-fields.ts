@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Registration } from '../lifecycle.ts'
-import { filledText, text, versionNumber } from './text.ts'
+import { byName, filledText, text, versionNumber } from './text.ts'
 
 /** How long what is said of a version may be, in characters. */
 export const longest = { source: 2_048, runId: 256, tagKey: 250, tagValue: 100_000, description: 100_000 }
@@ -10,11 +10,10 @@ export const registrationFields = {
   source: filledText(longest.source).describe('Where the artifact is: a path or a URI.'),
   version: versionNumber.optional().describe('The number it must have; left out, the next one is taken.'),
   run_id: filledText(longest.runId).optional().describe('The run that made it.'),
-  metrics: z
-    .record(filledText(250), z.number())
+  metrics: byName(filledText(250), z.number())
     .optional()
     .describe('What its makers measured; finite numbers by name.'),
-  tags: z.record(filledText(longest.tagKey), text(longest.tagValue)).optional(),
+  tags: byName(filledText(longest.tagKey), text(longest.tagValue)).optional(),
   description: text(longest.description).optional(),
   author: filledText(256).optional().describe('Who made it; they cannot approve it themselves.'),
   digest: z

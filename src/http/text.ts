@@ -15,6 +15,14 @@ export function filledText(max: number) {
   return text(max).refine((value) => value.trim() !== '', 'must not be blank')
 }
 
+/** Values by names, of which one that is unfit is told with the rule that it breaks. */
+export function byName<V extends z.ZodType>(name: ReturnType<typeof filledText>, value: V) {
+  return z.record(name, value, {
+    error: (issue) =>
+      issue.code === 'invalid_key' ? `the name is unfit: ${issue.issues[0]?.message}` : undefined,
+  })
+}
+
 /** A registered model's name by MLflow's rules: not blank, no `/` and no `:`, nothing that reads as a path. */
 export const modelName = filledText(256)
   .refine((name) => !/[/:]/.test(name), 'must not contain "/" or ":"')
@@ -29,9 +37,10 @@ export const versionInUrl = wholeNumberInUrl(1, largestVersion).describe('Number
 
 /** A whole number in a path or a query, written in decimal digits without sign, point or leading zero. */
 export function wholeNumberInUrl(min: number, max: number) {
+  const error = `must be a whole number from ${min} to ${max}`
   return z.preprocess(
     (value) => (typeof value === 'string' && /^(0|[1-9]\d{0,9})$/.test(value) ? Number(value) : value),
-    z.int().min(min).max(max),
+    z.int(error).min(min, error).max(max, error),
   )
 }
 

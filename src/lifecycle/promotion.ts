@@ -112,6 +112,8 @@ function whyNotReady(version: VersionRow): string {
       return 'Its validation could not be completed for technical reasons; run `greenroom validate` to try again.'
     case 'None.idle':
       return 'It has not been validated; run `greenroom validate` first.'
+    case 'Archived.retired':
+      return 'It is in Archived; run `greenroom validate` to bring it back to Staging through its checks.'
     default:
       return `It is in ${version.stage}; only a version in Staging can be promoted.`
   }

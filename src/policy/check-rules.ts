@@ -70,8 +70,12 @@ const incumbent = strict({
 }).transform((body, context): CheckRule => {
   const { data, target, metric, max_loss: loss, min_gain: gain, timeout } = body
   const by = loss ?? gain
-  if (by === undefined || (loss !== undefined && gain !== undefined)) {
-    context.issues.push({ code: 'custom', message: 'needs either max_loss or min_gain', input: body })
+  const isTwofold = loss !== undefined && gain !== undefined
+  if (by === undefined || isTwofold) {
+    const message = isTwofold
+      ? 'takes max_loss or min_gain, not both; remove one'
+      : 'needs either max_loss or min_gain'
+    context.issues.push({ code: 'custom', message, input: body })
     return z.NEVER
   }
   const direction = body.direction ?? (metric === 'r2' ? 'higher' : 'lower')

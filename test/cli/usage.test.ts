@@ -87,10 +87,13 @@ test('a variable that cannot be used is named, with what it must be', async () =
 })
 
 test('what is no Greenroom server is told apart, and its answer is not shown', async () => {
+  const error = { code: 'not_found', message: 'There is nothing at this path.', requestId: 'r' }
+  const nowhere = JSON.stringify({ error })
   const pages: RequestListener[] = [
     (_, response) => response.end('<h1>\u001b[31mhello</h1>'),
     (_, response) => response.writeHead(502).end('{"no":"error"}'),
     (_, response) => response.end('{"models":{}}'),
+    (_, response) => response.writeHead(404).end(nowhere),
     (_, response) => response.writeHead(302, { location: '/elsewhere' }).end('{}'),
   ]
   for (const page of pages) {

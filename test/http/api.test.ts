@@ -412,6 +412,8 @@ describe('moving', () => {
       stage: 'Archived',
     })
     expect((await call('POST', path, people.alice)).status).toBe(409)
+    const back = await call('POST', `/models/archived/versions/${version}/promote`, people.alice)
+    expect(back.body.error.message).toContain('It is in Archived; run `greenroom validate` to bring it back')
   })
 })
 

@@ -69,6 +69,24 @@ describe('bodies', () => {
     expect(({} as Record<string, unknown>).admin).toBeUndefined()
   })
 
+  test.each([
+    ['metrics', '', 1, '"metrics" in the body: the name is unfit: must not be blank'],
+    ['metrics', 'm'.repeat(251), 1, 'the name is unfit: Too big: expected string to have <=250 characters'],
+    ['tags', ' ', 'x', '"tags. " in the body: the name is unfit: must not be blank'],
+  ])('with a name in %s that breaks a rule are told the rule', async (field, name, value, message) => {
+    const { answer } = await send(JSON.stringify({ source: 'a', [field]: { [name]: value } }))
+    expect(answer.statusCode).toBe(400)
+    expect(answer.json().error.message).toContain(message)
+  })
+
+  test('that are left out are told what they lack', async () => {
+    const path = '/api/v1/approvals/00000000-0000-4000-8000-000000000000/decline'
+    const headers = fixture.as('approver')
+    const answer = await fixture.app.inject({ method: 'POST', url: path, headers })
+    expect(answer.statusCode).toBe(400)
+    expect(answer.json().error.message).toMatch(/^"reason" in the body: /)
+  })
+
   test('that are not UTF-8 are refused, not mended', async () => {
     const bytes = Buffer.concat([Buffer.from('{"source":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')])
     expect(await send(bytes)).toMatchObject({ status: 400, code: 'invalid_utf8' })
@@ -177,6 +195,11 @@ describe('paths and queries', () => {
   ])('%s is 400', async (path) => {
     const answer = await get(path)
     expect([answer.statusCode, answer.json().error.code]).toEqual([400, 'invalid_input'])
+  })
+
+  test.each(['99999999999', '1001', 'x', '1.5'])('a limit of %s is told the bounds', async (limit) => {
+    const { message } = (await get(`/api/v1/models?limit=${limit}`)).json().error
+    expect(message).toBe('"limit" in the query: must be a whole number from 1 to 1000')
   })
 
   test('what does not exist is 404 and says what', async () => {

@@ -107,7 +107,7 @@ const checks: Case[] = [
   ),
   inChecks(
     'incumbent: { data: a, target: b, metric: mae, max_loss: 0, min_gain: 0 }',
-    '3:16 incumbent needs either max_loss or min_gain',
+    '3:16 incumbent takes max_loss or min_gain, not both; remove one',
   ),
   inChecks(
     'documented: {}',

@@ -90,7 +90,7 @@ export function approvalRoutes(app: App, deps: AppDeps): void {
         summary: 'Decline, with the reason why',
         params,
         querystring: z.strictObject({}),
-        body: z.strictObject({ reason: filledText(2_000).describe('What would have to change.') }),
+        body: optionalBody({ reason: filledText(2_000).describe('What would have to change.') }),
         response: { 200: shape.decisionOutcome, ...shape.errors },
       },
     },

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseInput } from '../errors.ts'
-import { filledText, modelName, text, versionNumber } from '../text.ts'
+import { byName, filledText, modelName, text, versionNumber } from '../text.ts'
 import type { WebhookSource } from './source.ts'
 
 const envelope = z.looseObject({ entity: text(100), action: text(100) })
@@ -16,7 +16,7 @@ const created = z.object({
       .pipe(versionNumber),
     source: filledText(5_000),
     run_id: text(256).nullish(),
-    tags: z.record(filledText(250), text(100_000)).nullish(),
+    tags: byName(filledText(250), text(100_000)).nullish(),
     description: text(100_000).nullish(),
   }),
 })
