@@ -154,6 +154,7 @@ async function openEmbedded(
     home: config.home,
     database: 'greenroom',
     log: (line) => log.info(line),
+    alarm: (line) => log.error(line),
   })
   onClose(() => postgres.stop())
   return postgres.url

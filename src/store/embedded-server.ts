@@ -44,17 +44,23 @@ export function lastLine(error: unknown): string {
   return lines.findLast((line) => /error|fatal/i.test(line)) ?? lines.at(-1) ?? ''
 }
 
-/** Starts the cluster's server unless it runs (`started`); it takes connections on `port` from here on. */
+/**
+ * Starts the cluster's server unless it runs (`started`); it takes connections on `port` from here on. With `only`, on
+ * that port or not at all.
+ */
 export async function ensureRunning(
   place: Place,
   password: string,
   settings: Record<string, string>,
+  only?: number,
 ): Promise<{ port: number; started: boolean }> {
   let port = await rememberedPort(place)
   for (let attempt = 1; ; attempt += 1) {
     const running = await findServer(place, password)
     if (running !== undefined) return { port: running, started: false }
     port = await freePort(port)
+    if (only !== undefined && port !== only)
+      throw new OperatorError(`Port ${only} is taken; stop what uses it, or start Greenroom anew.`)
     const launch = await launchServer(place, password, { ...SETTINGS, ...settings, port: String(port) })
     if (launch.kind === 'ready') return { port, started: true }
     if (launch.kind === 'failed' || attempt === MAX_LAUNCHES) {
@@ -81,6 +87,12 @@ export async function stopServer(place: Place): Promise<void> {
   const { pid } = await readPidFile(place)
   if (pid === undefined || !(await isPostgres(pid))) return
   await pgCtl('fast', STOP_FAST_S).catch(() => pgCtl('immediate', STOP_IMMEDIATE_S))
+}
+
+/** Whether a server of the cluster runs on this port, or is coming up there. *Never rejects.* */
+export async function isRunning(place: Place, port: number): Promise<boolean> {
+  const found = await readPidFile(place)
+  return found.port === port && found.pid !== undefined && (await isPostgres(found.pid))
 }
 
 /** The port of the running server, waited for while it comes up; undefined when there is none. */
@@ -190,7 +202,8 @@ function explainEnd(text: string, cause: unknown): Launch {
   return { kind: 'failed', reason }
 }
 
-const logFileOf = (place: Place): string => join(place.dir, 'server.log')
+/** Where the running server writes its log; the log of the one before it has `.1` at its end. *Pure.* */
+export const logFileOf = (place: Place): string => join(place.dir, 'server.log')
 
 /** The port of the last start, from the command line that PostgreSQL keeps; 0 before the first. */
 async function rememberedPort(place: Place): Promise<number> {

@@ -12,6 +12,8 @@
 //   P5. A pid file is never deleted: PostgreSQL also finds backends of a dead server through it, and two servers
 //       on one cluster would destroy it.
 //   P6. An acknowledged commit survives: fsync stays on.
+//   P7. A server that ended while it is watched is started again on its port, by its owner, or by whoever becomes that
+//       where it has none left.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,12 +22,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { OperatorError } from '../errors.ts'
 import { exists, locateCluster, type Place, runAs } from './embedded-files.ts'
-import { ensureRunning, lastLine, stopServer, USER, urlOf } from './embedded-server.ts'
+import { ensureRunning, isRunning, lastLine, logFileOf, stopServer, USER, urlOf } from './embedded-server.ts'
+import { type Watch, watchServer } from './embedded-watch.ts'
 
 /** A running server: the connection URL of the database asked for, and whether this process stops it. */
 export type EmbeddedPostgres = {
   url: string
-  owner: boolean
+  readonly owner: boolean
   /** Stops the server when this process owns it, else only lets go of it. Idempotent. Never rejects. */
   stop(): Promise<void>
 }
@@ -36,9 +39,14 @@ export type EmbeddedOptions = {
   database: string
   log: (line: string) => void
   settings?: Record<string, string>
+  /** Told when the server has ended without `stop`; with it, it is started again (P7). */
+  alarm?: (line: string) => void
 }
 
 type Lock = { release(): void }
+
+/** Ownership of a server: undefined while another process has it (P4). */
+type Hold = { lock: Lock | undefined }
 
 const STARTUP_LOCK_MS = 180_000 // longer than any start takes, so a wait that ends in vain means a stuck process
 const STOP_LOCK_MS = 10_000
@@ -50,28 +58,67 @@ const SQLITE_BUSY = 5
  * else has taken it, port stay the same from start to start. Throws OperatorError when the server cannot run.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { home, database, log, settings = {} } = options
+  const { home, database, log, settings = {}, alarm } = options
   const place = await locateCluster(home, log)
-  const startup = await waitForLock(join(place.dir, 'startup.lock'), STARTUP_LOCK_MS) // P1
+  const startup = await waitForLock(startupLockOf(place), STARTUP_LOCK_MS) // P1
   if (startup === undefined) {
     throw new OperatorError(
       `Another process has been starting the database in ${place.dir} for minutes. Stop it.`,
     )
   }
-  let ownership: Lock | undefined
+  const hold: Hold = { lock: undefined }
   try {
-    ownership = tryLock(join(place.dir, 'owner.lock')) // P4
+    hold.lock = tryLock(ownerLockOf(place)) // P4
     const password = await ensureCluster(place, log)
     const { port, started } = await ensureRunning(place, password, settings)
     await ensureDatabase(urlOf(port, password, 'postgres'), database)
     const how = started ? 'started' : 'took up the running'
     log(`${how} database in ${place.dir} (port ${port})`)
-    if (ownership === undefined) log('another Greenroom process owns that database and will stop it')
-    const owner = ownership !== undefined
-    return { url: urlOf(port, password, database), owner, stop: stopOnce(place, ownership, log) }
+    if (hold.lock === undefined) log('another Greenroom process owns that database and will stop it')
+    const again = () => revive(place, hold, () => ensureRunning(place, password, settings, port))
+    const watch = alarm === undefined ? undefined : watchPlace(place, port, again, alarm)
+    return {
+      url: urlOf(port, password, database),
+      get owner() {
+        return hold.lock !== undefined
+      },
+      stop: stopOnce(place, hold, watch, log),
+    }
   } catch (error) {
-    ownership?.release()
+    hold.lock?.release()
     throw error
+  } finally {
+    startup.release()
+  }
+}
+
+const ownerLockOf = (place: Place): string => join(place.dir, 'owner.lock')
+const startupLockOf = (place: Place): string => join(place.dir, 'startup.lock')
+
+function watchPlace(
+  place: Place,
+  port: number,
+  again: () => Promise<void>,
+  alarm: (line: string) => void,
+): Watch {
+  const log = logFileOf(place)
+  return watchServer({
+    isRunning: () => isRunning(place, port),
+    revive: again,
+    onEnd: () =>
+      alarm(`the database in ${place.dir} has ended and is started again; its last words are in ${log}.1`),
+    onFailure: (error) =>
+      alarm(`the database in ${place.dir} could not be started again: ${lastLine(error)}`),
+  })
+}
+
+/** Starts an ended server again, unless another process owns it, which then does so (P7). */
+async function revive(place: Place, hold: Hold, run: () => Promise<unknown>): Promise<void> {
+  const startup = await waitForLock(startupLockOf(place), STOP_LOCK_MS) // P1
+  if (startup === undefined) return
+  try {
+    hold.lock ??= tryLock(ownerLockOf(place)) // P4
+    if (hold.lock !== undefined) await run()
   } finally {
     startup.release()
   }
@@ -140,18 +187,23 @@ async function ensureDatabase(adminUrl: string, database: string): Promise<void>
 
 function stopOnce(
   place: Place,
-  ownership: Lock | undefined,
+  hold: Hold,
+  watch: Watch | undefined,
   log: (line: string) => void,
 ): () => Promise<void> {
   let stopping: Promise<void> | undefined
+  const stop = async () => {
+    await watch?.stop()
+    if (hold.lock !== undefined) await stopOwned(place, hold.lock, log) // P4
+  }
   return () => {
-    stopping ??= ownership ? stopOwned(place, ownership, log) : Promise.resolve() // P4
+    stopping ??= stop()
     return stopping
   }
 }
 
 async function stopOwned(place: Place, ownership: Lock, log: (line: string) => void): Promise<void> {
-  const startup = await waitForLock(join(place.dir, 'startup.lock'), STOP_LOCK_MS).catch(() => undefined) // P1
+  const startup = await waitForLock(startupLockOf(place), STOP_LOCK_MS).catch(() => undefined) // P1
   try {
     await stopServer(place)
     log('stopped the database')

@@ -5,8 +5,8 @@ const afterErrorMs = 1_000
 
 /**
  * Repeats a turn until it is stopped. A turn says how many milliseconds to wait before the next one; `wake` ends
- * that wait, and rung during a turn it lets the next one follow at once. A turn that throws is told to `onError`
- * and comes again a second later.
+ * that wait, and rung during a turn it lets the next one follow at once. A turn that throws comes again a second later;
+ * of those that do so in a row, `onError` is told ever more rarely.
  */
 export function startLoop(
   turn: () => Promise<number>,
@@ -15,6 +15,7 @@ export function startLoop(
   let stopping = false
   let isWoken = false
   let endWait = () => {}
+  const failures = sparingly(onError)
   const wake = () => {
     isWoken = true
     endWait()
@@ -30,10 +31,14 @@ export function startLoop(
       })
     isWoken = false
   }
+  const passed = (pauseMs: number) => {
+    failures.end()
+    return pauseMs
+  }
   const run = async (): Promise<void> => {
     while (!stopping) {
-      const pauseMs = await turn().catch((error: unknown) => {
-        onError(error)
+      const pauseMs = await turn().then(passed, (error: unknown) => {
+        failures.add(error)
         return afterErrorMs
       })
       if (pauseMs > 0) await wait(pauseMs)
@@ -46,6 +51,23 @@ export function startLoop(
       stopping = true
       wake()
       await running
+    },
+  }
+}
+
+// The longest silence about what fails every second.
+const mostUntold = 60
+
+/** Tells of the 1st, 2nd, 4th, 8th… of a row of failures and of every 60th; `end` ends the row. */
+export function sparingly(tell: (error: unknown) => void): { add(error: unknown): void; end(): void } {
+  let count = 0
+  return {
+    add: (error) => {
+      count += 1
+      if (Number.isInteger(Math.log2(count)) || count % mostUntold === 0) tell(error)
+    },
+    end: () => {
+      count = 0
     },
   }
 }

@@ -10,7 +10,7 @@ import type { Logger } from 'pino'
 import { returnUndispatched } from '../store/abandoned-commands.ts'
 import { type Dispatched, type QueueName, takeDue, untilNextDue, wakeChannel } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
-import { type Background, startLoop } from './background.ts'
+import { type Background, sparingly, startLoop } from './background.ts'
 import type { Queues } from './queues.ts'
 
 /** How long a queue may hold a command before the sweeper looks after it. */
@@ -83,6 +83,9 @@ function listen(url: string, onWake: () => void, log: Logger): Background {
   let stopped = false
   let client: pg.Client | undefined
   let retry: NodeJS.Timeout | undefined
+  const losses = sparingly((error) =>
+    log.warn({ err: error }, 'the wake-up connection broke; polling until it is back'),
+  )
 
   const connect = async (): Promise<void> => {
     const next = new pg.Client({
@@ -95,8 +98,7 @@ function listen(url: string, onWake: () => void, log: Logger): Background {
     const again = (error?: Error) => {
       if (stopped || lost) return
       lost = true
-      if (error !== undefined)
-        log.warn({ err: error }, 'the wake-up connection broke; polling until it is back')
+      if (error !== undefined) losses.add(error)
       next.end().catch(() => {})
       retry = setTimeout(connect, pollMs)
     }
@@ -107,6 +109,7 @@ function listen(url: string, onWake: () => void, log: Logger): Background {
       await next.connect()
       await next.query(`listen ${wakeChannel}`)
       client = next
+      losses.end()
       if (stopped) await next.end()
       else onWake()
     } catch (error) {

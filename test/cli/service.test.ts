@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -176,6 +176,20 @@ test('without DATABASE_URL, serve brings its own database, and takes it along wh
   const models = await runCli(['models', '--url', again], { cwd })
   expect(models).toMatchObject({ code: 0, stdout: expect.stringContaining('kept') })
   expect(await stop(second)).toMatchObject({ code: 0 })
+})
+
+test('its own database is brought back when it dies, and the log says so once', async () => {
+  const { cwd } = await openPlace()
+  const running = launch(['serve', '--with-workers'], { cwd, env: { PORT: '0' } })
+  const [, folder = ''] = await running.wrote(/started database in (\S+) \(port/)
+  closers.push(() => rm(folder, { recursive: true, force: true }))
+  const [, url = ''] = await running.wrote(/Greenroom listens at (http:[^\s,"]+\d)/)
+  const pid = Number((await readFile(join(folder, 'data/postmaster.pid'), 'utf8')).split('\n')[0])
+  process.kill(pid, 'SIGQUIT')
+  await running.wrote(/the database in \S+ has ended and is started again/)
+  await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, { timeout: 30_000, interval: 200 })
+  expect(running.output().match(/has ended and is started again/g)).toHaveLength(1)
+  expect(await stop(running)).toMatchObject({ code: 0 })
 })
 
 async function open(args: string[] = [], env: Record<string, string> = {}) {

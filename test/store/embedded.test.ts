@@ -70,8 +70,13 @@ async function openDir(): Promise<string> {
   return dir
 }
 
-async function start(home: string, log: (line: string) => void = () => {}): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ home, database: 'greenroom', log })
+async function start(
+  home: string,
+  log: (line: string) => void = () => {},
+  alarm?: (line: string) => void,
+): Promise<EmbeddedPostgres> {
+  const options = { home, database: 'greenroom', log, ...(alarm !== undefined && { alarm }) }
+  const server = await startEmbeddedPostgres(options)
   cleanups.push(() => server.stop())
   return server
 }
@@ -256,6 +261,49 @@ test('a second process joins, and its stop leaves the server to the first', asyn
   second.child.stdin?.write('stop\n')
   await once(second.child, 'exit')
   expect(await query(first.url, 'select 1')).toEqual([[1]])
+})
+
+test.each(['SIGQUIT', 'SIGKILL'] as const)(
+  'a watched server that ends by %s is started again where it was, with every commit, and that is told once',
+  async (signal) => {
+    const home = await usedHome()
+    const dir = join(home, 'postgres')
+    const alarms: string[] = []
+    const { url, stop } = await start(
+      home,
+      () => {},
+      (line) => alarms.push(line),
+    )
+    await query(url, 'create table kept as select generate_series(1, 1000) as n')
+    process.kill(await serverPid(home), signal)
+    await vi.waitUntil(() => alarms.length > 0, { timeout: 30_000 })
+    await vi.waitFor(
+      async () => expect(await query(url, 'select count(*)::int from kept')).toEqual([[1000]]),
+      { timeout: 30_000 },
+    )
+    await stop()
+    await sleep(1_500)
+    expect(existsSync(join(dir, 'data/postmaster.pid'))).toBe(false)
+    expect(alarms).toEqual([
+      `the database in ${dir} has ended and is started again; its last words are in ${dir}/server.log.1`,
+    ])
+  },
+)
+
+test('whoever still watches a server whose owner stopped it starts it again, and owns it then', async () => {
+  const home = await usedHome()
+  const owner = startElsewhere(home)
+  const { url = '' } = await owner.said
+  const joined = await start(
+    home,
+    () => {},
+    () => {},
+  )
+  expect(joined).toMatchObject({ url, owner: false })
+  owner.child.stdin?.write('stop\n')
+  await once(owner.child, 'exit')
+  await vi.waitFor(async () => expect(await query(url, 'select 1')).toEqual([[1]]), { timeout: 30_000 })
+  expect(joined.owner).toBe(true)
 })
 
 test('of several first starts at once exactly one owns, and all get the same server', async () => {
