@@ -11,6 +11,7 @@ import { buildApp } from './http/app.ts'
 import { consoleNotifier } from './notifiers/console.ts'
 import type { Notifier } from './notifiers/notifier.ts'
 import { slackNotifier } from './notifiers/slack/notifier.ts'
+import { type Outage, tellOutage } from './outage.ts'
 import { readPolicy } from './policy/load.ts'
 import { openSandbox } from './runtimes/sandbox.ts'
 import { explainConnection } from './store/connection-faults.ts'
@@ -69,7 +70,7 @@ async function open(
 ): Promise<Omit<Running, 'close'>> {
   const policy = readPolicy(config.policyPath)
   const databaseUrl = config.databaseUrl ?? (await openEmbedded(config, log, onClose))
-  const onError = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
+  const onError = databaseOutage(log).lost
   const database = { url: databaseUrl, onConnectionError: onError }
   await migrateAlone(database).catch(explainConnection)
   const db = openDatabase({ ...database, name: 'greenroom', size: 16 })
@@ -78,9 +79,10 @@ async function open(
   // else, takes none of these.
   const reserved = openDatabase({ ...database, name: 'greenroom reserved', size: 4, lockTimeoutMs: 1_000 })
   onClose(() => reserved.destroy())
-  const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl, onError }).catch(
-    explainConnection,
-  )
+  const { redisUrl } = config
+  const redis = redisOutage(log)
+  const heard = redisUrl === null ? { onError } : { onError: redis.lost, onReady: redis.back }
+  const queues = await openQueues({ redisUrl, databaseUrl, ...heard }).catch(explainConnection)
   onClose(() => queues.close())
   const outbound = { ...config.outbound, resolve: systemResolve }
   const deps = {
@@ -138,6 +140,21 @@ async function withPort(config: Config): Promise<Config> {
   if (config.port !== 0) return config
   const port = await freePort(0, config.host).catch((error: unknown) => refuseAddress(error, config))
   return { ...config, port, publicUrl: config.publicUrl.replace(/:0$/, `:${port}`) }
+}
+
+// Every connection of a pool hears of it, and none is told when the database is back.
+function databaseOutage(log: Logger): Outage {
+  const lost = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
+  return tellOutage({ lost, back: () => {} }, Date.now)
+}
+
+function redisOutage(log: Logger): Outage {
+  const lost = (error: Error) =>
+    log.warn(
+      { reason: error.message || (error as { code?: string }).code },
+      'Redis (REDIS_URL) cannot be used; what is due waits in the ledger until it can',
+    )
+  return tellOutage({ lost, back: () => log.info('Redis can be used again') }, Date.now)
 }
 
 function openNotifier(config: Config, log: Logger, print: (line: string) => void): Notifier {

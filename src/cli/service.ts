@@ -6,6 +6,7 @@
 //   S3. A stop takes a bounded time, whatever hangs.
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { format } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import type { Logger } from 'pino'
 import type { Parts, Running } from '../main.ts'
@@ -29,6 +30,7 @@ export async function runService(parts: Parts): Promise<number> {
   if (parts.serve) setFlagsFromString(heapGrowth)
   const config = loadConfig(process.env, process.cwd())
   const log = makeLog(config.logLevel)
+  logWarnings(log)
   const print = process.stdout.isTTY ? (line: string) => console.log(line) : (line: string) => log.info(line)
   const { ending, secondSignal } = listen(log)
 
@@ -43,6 +45,16 @@ export async function runService(parts: Parts): Promise<number> {
     return how === 'broken' || !inTime ? 1 : 0
   }
   return Promise.race([live(), secondSignal])
+}
+
+/** What libraries have to say stands in the log, once, and not among its lines. */
+function logWarnings(log: Logger): void {
+  const said = new Set<string>()
+  console.warn = (...words: unknown[]) => {
+    const text = format(...words)
+    if (!said.has(text)) log.warn(text)
+    said.add(text)
+  }
 }
 
 function listen(log: Logger): { ending: Promise<Ending>; secondSignal: Promise<number> } {

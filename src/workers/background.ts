@@ -58,8 +58,11 @@ export function startLoop(
 // The longest silence about what fails every second.
 const mostUntold = 60
 
-/** Tells of the 1st, 2nd, 4th, 8th… of a row of failures and of every 60th; `end` ends the row. */
-export function sparingly(tell: (error: unknown) => void): { add(error: unknown): void; end(): void } {
+/** A row of failures, one after the other; `end` ends it. */
+export type Failures = { add(error: unknown): void; end(): void }
+
+/** Tells of the 1st, 2nd, 4th, 8th… of a row of failures and of every 60th. */
+export function sparingly(tell: (error: unknown) => void): Failures {
   let count = 0
   return {
     add: (error) => {

@@ -10,7 +10,7 @@ import type { Logger } from 'pino'
 import { returnUndispatched } from '../store/abandoned-commands.ts'
 import { type Dispatched, type QueueName, takeDue, untilNextDue, wakeChannel } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
-import { type Background, sparingly, startLoop } from './background.ts'
+import { type Background, type Failures, sparingly, startLoop } from './background.ts'
 import type { Queues } from './queues.ts'
 
 /** How long a queue may hold a command before the sweeper looks after it. */
@@ -30,8 +30,9 @@ export function startDispatcher(deps: {
   log: Logger
 }): Background {
   const { db, queues, log } = deps
+  const refusals = sparingly((error) => log.warn({ err: error }, 'the queue took nothing; trying again'))
   const turn = async (): Promise<number> => {
-    switch (await dispatchDue(db, queues, log)) {
+    switch (await dispatchDue(db, queues, refusals)) {
       case 'more':
         return 0
       case 'refused':
@@ -56,15 +57,16 @@ export function startDispatcher(deps: {
 async function dispatchDue(
   db: Kysely<Database>,
   queues: Queues,
-  log: Logger,
+  refusals: Failures,
 ): Promise<'all' | 'more' | 'refused'> {
   const due = await takeDue(db, batchSize, queueLeaseMs)
   let refused = 0
   for (const [queue, commands] of Map.groupBy(due, (command) => command.queue as QueueName)) {
     try {
       await queues.add(queue, commands.map(jobOf))
+      refusals.end()
     } catch (error) {
-      log.warn({ err: error, queue, commands: commands.length }, 'the queue took nothing; trying again')
+      refusals.add(error)
       await returnUndispatched(db, commands)
       refused += commands.length
     }

@@ -40,7 +40,13 @@ export type Queues = {
 }
 
 /** Where the queues are, and who is told of connection faults; BullMQ reconnects by itself. */
-export type QueueOptions = { redisUrl: string | null; databaseUrl: string; onError: (error: Error) => void }
+export type QueueOptions = {
+  redisUrl: string | null
+  databaseUrl: string
+  onError: (error: Error) => void
+  /** Told whenever Redis takes commands, at first and after it was away. */
+  onReady?: () => void
+}
 
 export const queueNames: QueueName[] = [...new Set(Object.values(queueOf))]
 
@@ -63,10 +69,10 @@ const closeMs = 2_000
 export async function openQueues(options: QueueOptions): Promise<Queues> {
   return options.redisUrl === null
     ? openOnPostgres(options.databaseUrl, options.onError)
-    : openOnRedis(options.redisUrl, options.onError)
+    : openOnRedis(options.redisUrl, options)
 }
 
-function openOnRedis(url: string, onError: (error: Error) => void): Queues {
+function openOnRedis(url: string, { onError, onReady = () => {} }: QueueOptions): Queues {
   // BullMQ's own choice waits up to 20 s before it reconnects.
   const retryStrategy = () => 1_000
   const producer = new Redis(url, {
@@ -76,6 +82,7 @@ function openOnRedis(url: string, onError: (error: Error) => void): Queues {
     retryStrategy,
   })
   producer.on('error', onError)
+  producer.on('ready', onReady)
   const consumers: Redis[] = []
   return assemble({
     backend: 'redis',

@@ -77,7 +77,8 @@ export function startWorkers(deps: WorkerDeps): Background {
   return {
     stop: async () => {
       const drained = Promise.all(consumers.map((consumer) => consumer.drain()))
-      if ((await within(deps.shutdownMs, drained)) === 'done') return
+      const ended = Promise.race([drained, untilIdle(active)])
+      if ((await within(deps.shutdownMs, ended)) === 'done') return
       deps.log.warn({ jobs: active.size }, 'giving active jobs back to the ledger')
       for (const controller of active.keys()) controller.abort(shutdown)
       await Promise.allSettled([...active.values()].map((attempt) => giveBack(deps.db, attempt)))
@@ -85,6 +86,12 @@ export function startWorkers(deps: WorkerDeps): Background {
       await within(lastCallMs, drained)
     },
   }
+}
+
+/** Resolves when nothing is active any more. A queue that is away never says that it has given out its last job. */
+async function untilIdle(active: Map<AbortController, Attempt>): Promise<void> {
+  do await sleep(lastCallMs)
+  while (active.size > 0)
 }
 
 async function runJob(
