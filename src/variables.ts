@@ -122,7 +122,10 @@ export const variables = z.object({
   }),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/greenroom')
     .optional()
-    .meta({ description: 'PostgreSQL to use. Unset, an embedded one runs under `GREENROOM_HOME`.' }),
+    .meta({
+      description:
+        'PostgreSQL to use; a process holds at most 21 connections, and about 65 where it has the queues too. Unset, an embedded one runs under `GREENROOM_HOME`.',
+    }),
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379')
     .optional()
     .meta({ description: 'Redis for the queues. Unset, they run on PostgreSQL.' }),

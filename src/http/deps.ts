@@ -13,7 +13,7 @@ import type { Queues } from '../workers/queues.ts'
 export type AppDeps = LifecycleDeps & {
   config: Config
   db: Kysely<Database>
-  /** The same database, by connections kept free for finding out who calls. */
+  /** The same database, by connections kept free for finding out who calls, and whether it answers. */
   reserved: Kysely<Database>
   log: FastifyBaseLogger
   queues: Pick<Queues, 'all' | 'ping'>

@@ -42,7 +42,7 @@ async function lookAtParts(deps: AppDeps, boundMs: number): Promise<Record<strin
   }
   const [database, queue, schema, ledger] = await Promise.all([
     look(async () => {
-      await listAppliedMigrations(deps.db)
+      await listAppliedMigrations(deps.reserved)
       return ok('The database answers.')
     }, 'The database does not answer.'),
     look(async () => {
@@ -56,7 +56,7 @@ async function lookAtParts(deps: AppDeps, boundMs: number): Promise<Record<strin
 }
 
 async function checkMigrations(deps: AppDeps): Promise<PartHealth> {
-  const applied = await listAppliedMigrations(deps.db)
+  const applied = await listAppliedMigrations(deps.reserved)
   const known = Object.keys(migrations)
   if (applied.some((name) => !known.includes(name)))
     return failing('The database is newer than this program; start the newer program.')
@@ -66,7 +66,7 @@ async function checkMigrations(deps: AppDeps): Promise<PartHealth> {
 }
 
 async function checkLedger(deps: AppDeps): Promise<PartHealth> {
-  const { overdue, moving } = await readLedgerProgress(deps.db, patienceMs)
+  const { overdue, moving } = await readLedgerProgress(deps.reserved, patienceMs)
   if (overdue === 0 || moving) return ok('Work is being done as it falls due.')
   return failing(
     `${overdue} commands have been due for over ${patienceMs / 1000} s and none is being worked on; is a worker running (\`greenroom work\`)?`,
