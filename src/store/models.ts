@@ -85,15 +85,16 @@ async function withListeners(
   trx: Transaction<Database>,
   locked: Promise<LockedRow | undefined>,
 ): Promise<LockedModel | undefined> {
-  const [row, { rows }] = await Promise.all([locked, findListener(trx, {})])
+  const [row, { rows }] = await Promise.all([locked, findListener(trx, { status: 'ACTIVE' })])
   return row && { ...row, hasListeners: rows.length > 0 }
 }
 
-const findListener = prepared((db, _: object) =>
+// With a value, since a statement without any is planned anew each time.
+const findListener = prepared((db, { status }: { status: 'ACTIVE' }) =>
   db
     .selectFrom('webhook')
     .select('id')
-    .where('status', '=', sql.lit('ACTIVE'))
+    .where('status', '=', status)
     .where('deleted_at', 'is', null)
     .limit(sql.lit(1)),
 )
