@@ -89,7 +89,7 @@ export async function textOf(response: Response, named: string, mostBytes: numbe
       chunks.push(chunk)
     }
   } catch (error) {
-    throw new UnavailableSourceError(`${named} broke off while it answered: ${reasonOf(error)}`)
+    throw new UnavailableSourceError(`${named} broke off while it answered: ${reasonOf(error)}`, true)
   }
   if (left < 0) throw new UnavailableSourceError(`${named} says more than is read of one answer`)
   return new TextDecoder().decode(Buffer.concat(chunks))

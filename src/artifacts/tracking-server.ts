@@ -224,7 +224,8 @@ async function ask<T>(
     if (answer.success) return answer.data
   } catch (error) {
     signal.throwIfAborted()
-    if (late.aborted) throw new UnavailableSourceError(`${named} does not answer within ${waitMs / 1_000} s`)
+    if (late.aborted)
+      throw new UnavailableSourceError(`${named} does not answer within ${waitMs / 1_000} s`, true)
     throw error
   }
   throw new UnavailableSourceError(`${named} does not answer as an MLflow tracking server does`)
