@@ -64,7 +64,6 @@ async function dispatchDue(
   for (const [queue, commands] of Map.groupBy(due, (command) => command.queue as QueueName)) {
     try {
       await queues.add(queue, commands.map(jobOf))
-      refusals.end()
     } catch (error) {
       refusals.add(error)
       await returnUndispatched(db, commands)
@@ -72,6 +71,7 @@ async function dispatchDue(
     }
   }
   if (refused > 0) return 'refused'
+  if (due.length > 0) refusals.end()
   return due.length === batchSize ? 'more' : 'all'
 }
 

@@ -88,9 +88,12 @@ export function startWorkers(deps: WorkerDeps): Background {
   }
 }
 
-/** Resolves when nothing is active any more. A queue that is away never says that it has given out its last job. */
+/**
+ * Resolves when nothing is active any more. A queue that is away never says that it has given out its last job. Keeps no
+ * process from ending.
+ */
 async function untilIdle(active: Map<AbortController, Attempt>): Promise<void> {
-  do await sleep(lastCallMs)
+  do await sleep(lastCallMs, undefined, { ref: false })
   while (active.size > 0)
 }
 
