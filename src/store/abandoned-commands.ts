@@ -1,6 +1,7 @@
 // What becomes of commands that nobody holds any more; beside commands.ts, whose invariants hold here too.
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import { type Attempt, type Dispatched, daysAgo, fromNow, isIn } from './commands.ts'
+import { daysAgo, fromNow } from './clock.ts'
+import { type Attempt, type Dispatched, isIn } from './commands.ts'
 import type { Database } from './database.ts'
 
 /** Puts queued commands back that no queue took, as due as they were; not counted as a failure. */

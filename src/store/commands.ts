@@ -7,6 +7,7 @@
 //   C4. A command that is due and held by nobody is dispatched again, without anybody's help (L2, L4).
 import { type Kysely, type QueryCreator, type Selectable, sql, type Transaction } from 'kysely'
 import { LostLeaseError } from '../errors.ts'
+import { fromNow } from './clock.ts'
 import { type Database, json } from './database.ts'
 import { prepared } from './prepared.ts'
 import type { CommandStatus, CommandTable } from './schema.ts'
@@ -113,7 +114,7 @@ export async function takeDue(db: Kysely<Database>, limit: number, leaseMs: numb
     .skipLocked()
   return db
     .updateTable('command')
-    .set({ status: 'queued', attempt: sql<number>`attempt + 1`, lease_until: fromNow(leaseMs) })
+    .set({ status: 'queued', attempt: sql<number>`attempt + 1`, lease_until: fromNow(leaseMs) }) // C3
     .where('id', 'in', due)
     .returning(['id', 'attempt', 'kind', 'queue', 'model', 'version'])
     .execute()
@@ -142,7 +143,7 @@ export async function claimCommand(
 const claimQueued = prepared((db, claim: Attempt & { leaseMs: number }) =>
   whereAttempt(db.updateTable('command'), claim)
     .where('status', '=', 'queued')
-    .set({ status: 'running', lease_until: fromNow(claim.leaseMs) })
+    .set({ status: 'running', lease_until: fromNow(claim.leaseMs) }) // C3
     .returningAll(),
 )
 
@@ -150,7 +151,7 @@ const claimQueued = prepared((db, claim: Attempt & { leaseMs: number }) =>
 export async function renewLease(db: Kysely<Database>, attempt: Attempt, leaseMs: number): Promise<boolean> {
   const result = await whereAttempt(db.updateTable('command'), attempt)
     .where('status', '=', 'running')
-    .set({ lease_until: fromNow(leaseMs) })
+    .set({ lease_until: fromNow(leaseMs) }) // C3
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
 }
@@ -277,16 +278,6 @@ function whereAttempt<
 /** The condition of being in one of these states, written out, so that a partial index over them is found. *Pure.* */
 export function isIn(...statuses: CommandStatus[]) {
   return sql<boolean>`status in (${sql.join(statuses.map((status) => sql.lit(status)))})`
-}
-
-/** The moment `ms` milliseconds from now by the database's clock (C3). */
-export function fromNow(ms: number) {
-  return sql<Date>`clock_timestamp() + ${ms}::float8 * interval '1 millisecond'`
-}
-
-/** That many days ago by the database's clock. It stands still within a statement, so that an index leads to what is older. */
-export function daysAgo(days: number) {
-  return sql<Date>`now() - make_interval(days => ${days})`
 }
 
 // The ledger's rows are written by appendCommands alone, which holds kind and payload together.

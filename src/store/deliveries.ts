@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import { daysAgo } from './commands.ts'
+import { daysAgo } from './clock.ts'
 import { type Database, violates } from './database.ts'
 import { prepared } from './prepared.ts'
 

@@ -7,7 +7,8 @@
 //   E3. What ended stays ended, until somebody asks for it once more.
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { EventName } from '../webhooks/events.ts'
-import { appendCommands, daysAgo, queueOf, wakeChannel } from './commands.ts'
+import { daysAgo } from './clock.ts'
+import { appendCommands, queueOf, wakeChannel } from './commands.ts'
 import type { Database } from './database.ts'
 import { prepared } from './prepared.ts'
 import type { WebhookAttemptTable, WebhookDeliveryTable } from './schema.ts'

@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { EventName } from '../webhooks/events.ts'
-import { fromNow } from './commands.ts'
+import { fromNow } from './clock.ts'
 import type { Database } from './database.ts'
 import type { WebhookStatus, WebhookTable } from './schema.ts'
 
