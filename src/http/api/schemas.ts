@@ -4,10 +4,10 @@ import { stages } from '../../machines/stages.ts'
 import { roles } from '../roles.ts'
 
 const time = z.iso.datetime()
+const figures = z.record(z.string(), z.unknown())
+
 /** What is said of a path without a route; every path that our own clients call has one. */
 export const nothingHere = 'There is nothing at this path.'
-
-const figures = z.record(z.string(), z.unknown())
 
 export const errorShape = z
   .object({
