@@ -21,7 +21,7 @@ export type Setting = {
   /** Where the queues are; PostgreSQL unless it says otherwise. */
   backend?: Backend['name']
   /** Instead of a database on the server that all tests share. */
-  cluster?: Pick<TestCluster, 'url'>
+  cluster?: TestCluster
   /** Whether its processes reach the database by a line that can fail. */
   byLine?: boolean
   /** More of the environment of its processes. */
@@ -135,7 +135,7 @@ async function isAtWork(db: Kysely<Database>, model: string, attempt: number): P
   return found.length > 0
 }
 
-async function openOn({ url }: Pick<TestCluster, 'url'>) {
+async function openOn({ url }: TestCluster) {
   const db = openDatabase({ url, size: 4, name: 'test', onConnectionError: () => {} })
   return { db, url, close: () => db.destroy() }
 }

@@ -1,7 +1,5 @@
 import { describe, expect, it, type TestContext } from 'vitest'
 import { type Edit, withFalseComfort } from '../helpers/broken-builds.ts'
-import { openTestDatabase } from '../helpers/database.ts'
-import { openLossyWay } from '../helpers/lossy-way.ts'
 import { openScene } from '../helpers/scene.ts'
 
 const timeout = 60_000
@@ -26,16 +24,10 @@ describe('a registration whose commit happens while its answer is lost', () => {
 })
 
 async function loseTheAnswer(context: TestContext, edits?: Edit[]) {
-  const { url, db, close } = await openTestDatabase()
-  const way = await openLossyWay(url)
-  context.onTestFinished(async () => {
-    await way.close()
-    await close()
-  })
-  const { registrar, serve } = await openScene(context, { cluster: way })
+  const { db, line, registrar, serve } = await openScene(context, { byLine: true })
   await serve(edits)
   const entry = registrar.write()
-  way.loseNextCommit()
+  line?.loseNextCommit()
   const answer = await registrar.send(entry)
   const versions = async () => (await db.selectFrom('model_version').select('version').execute()).length
   return { answer, versions, again: () => registrar.deliver(entry) }
