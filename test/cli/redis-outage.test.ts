@@ -55,6 +55,7 @@ test.skipIf(inject('available').redis !== null)(
     closers.push(() => place.close())
     const env = { ...place.env, REDIS_URL: redis.url }
     const running = startCli(['work'], { cwd: place.cwd, env })
+    closers.push(async () => running.child.kill('SIGKILL'))
     await running.wrote(/Eviction policy is allkeys-lru/)
     await sleep(500)
     running.child.kill('SIGTERM')

@@ -17,6 +17,9 @@ import { until } from '../helpers/until.ts'
 
 const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
 
+// Less than a tracking server is waited for.
+const patienceMs = 6_000
+
 const ofRun = { runId: 'r1' }
 const ofModel = { source: 'models:/m-1' }
 
@@ -87,7 +90,7 @@ test('nobody is asked where there is no tracking server', async () => {
   expect((await claimAll(db)).map(({ kind }) => kind)).toEqual(['runCheck'])
 })
 
-/** How many of four checks end within three seconds while a tracking server that says nothing is asked in `queue`. */
+/** How many of four checks end within some seconds while a tracking server that says nothing is asked in `queue`. */
 async function checksBesides(queue: 'lookups' | 'checks'): Promise<number> {
   const { db, url, close } = await openTestDatabase()
   onTestFinished(close)
@@ -128,7 +131,7 @@ async function checksBesides(queue: 'lookups' | 'checks'): Promise<number> {
     const query = db.selectFrom('command').select('id').where('kind', '=', 'runCheck')
     return (await query.where('status', '=', 'done').execute()).length
   }
-  await until(async () => (await checked()) === 4, 3_000).catch(() => {})
+  await until(async () => (await checked()) === 4, patienceMs).catch(() => {})
   return checked()
 }
 

@@ -183,7 +183,7 @@ describe('what notes where a question was posted', () => {
       await insertDecision(trx, { ...alice, channel: 'test', at: new Date() })
       const posted = run(depsOf(undefined, ...broken), command)
       posting = posted.then(() => {})
-      return Promise.race([posted.then(() => 'ends' as const), sleep(1_000, 'waits' as const)])
+      return Promise.race([posted.then(() => 'ends' as const), sleep(2_000, 'waits' as const)])
     })
     await posting
     return how
