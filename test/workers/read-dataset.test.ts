@@ -14,8 +14,7 @@ import { serveHttp } from '../helpers/http-server.ts'
 import { actor, claimAll, lifecycleDeps, registration } from '../helpers/lifecycle.ts'
 import { startTracking } from '../helpers/tracking-server.ts'
 import { until } from '../helpers/until.ts'
-
-const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
+import { commandDeps } from './command-deps.ts'
 
 // Less than a tracking server is waited for.
 const patienceMs = 6_000
@@ -39,10 +38,8 @@ async function readOf(
   const deps = { ...lifecycleDeps(), readsRuns: true }
   await register(db, registration('m', over), actor('ci'), deps)
   const commands = (await claimAll(db)).filter((command) => command.kind === 'readDataset')
-  for (const command of commands) {
-    const checks = { artifactRoots: [], places, sandbox }
-    await runReadDataset({ db, checks, now: deps.now }, command, new AbortController().signal)
-  }
+  for (const command of commands)
+    await runReadDataset(commandDeps(db, deps, { places }), command, new AbortController().signal)
   const version = await findTaggedVersion(db, { name: 'm', version: 1 })
   return { commands: commands.length, tags: version?.tags, run: version?.run_id }
 }
@@ -106,11 +103,7 @@ async function checksBesides(queue: 'lookups' | 'checks'): Promise<number> {
 
   const run: CommandRunner = async (command, signal) => {
     if (command.kind === 'readDataset')
-      return runReadDataset(
-        { db, checks: { artifactRoots: [], places, sandbox }, now: deps.now },
-        command,
-        signal,
-      )
+      return runReadDataset(commandDeps(db, deps, { places }), command, signal)
     await db.transaction().execute((trx) => finishCommand(trx, command))
     return { kind: 'done', note: 'checked' }
   }

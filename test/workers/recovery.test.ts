@@ -144,31 +144,26 @@ for (const backend of backends()) {
     })
 
     it('are put off, and nothing is counted, when the database fails them (W5)', async () => {
-      const away = openAwayDatabase()
-      let runs = 0
-      startAll(async (claimed, signal) => {
-        if (++runs < 3) await sql`select 1`.execute(away)
-        return finish(claimed, signal)
-      })
-      await append([command()])
-      await until(async () => (await statuses()).done === 1)
-      await away.destroy()
-      expect(await counted()).toEqual({ attempt: 3, failures: 0 })
+      expect(await failTwice((error) => error)).toEqual({ attempt: 3, failures: 0 })
     })
 
     it('are counted as failed when it does not show that it was the database', async () => {
+      expect(await failTwice(String)).toEqual({ attempt: 3, failures: 2 })
+    })
+
+    /** Has a database that is away fail a command twice, as `shown`. */
+    async function failTwice(shown: (error: unknown) => unknown) {
       const away = openAwayDatabase()
       let runs = 0
       startAll(async (claimed, signal) => {
-        const hide = (error: unknown) => Promise.reject(new Error(String(error)))
-        if (++runs < 3) await sql`select 1`.execute(away).catch(hide)
+        if (++runs < 3) await sql`select 1`.execute(away).catch((error) => Promise.reject(shown(error)))
         return finish(claimed, signal)
       })
       await append([command()])
       await until(async () => (await statuses()).done === 1)
       await away.destroy()
-      expect(await counted()).toEqual({ attempt: 3, failures: 2 })
-    })
+      return counted()
+    }
 
     it('stop being waited for by a worker that is told to stop, also when they do not listen (W4)', async () => {
       const started = Promise.withResolvers<void>()

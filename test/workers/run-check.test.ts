@@ -4,7 +4,6 @@ import { placesBelow } from '../../src/artifacts/settings.ts'
 import { register } from '../../src/lifecycle.ts'
 import { findVersion } from '../../src/store/versions.ts'
 import { commandRunner, giveUpOn } from '../../src/workers/commands.ts'
-import type { CommandDeps } from '../../src/workers/deps.ts'
 import { startDispatcher } from '../../src/workers/dispatcher.ts'
 import { openQueues } from '../../src/workers/queues.ts'
 import { runCheckCommand } from '../../src/workers/run-check.ts'
@@ -14,6 +13,7 @@ import { serveHttp } from '../helpers/http-server.ts'
 import { actor, claimAll, lifecycleDeps, registration } from '../helpers/lifecycle.ts'
 import { policyOf } from '../helpers/policies.ts'
 import { until } from '../helpers/until.ts'
+import { commandDeps } from './command-deps.ts'
 
 const policy = policyOf('defaults: { validate: [artifact], test: [] }')
 
@@ -25,16 +25,8 @@ async function registerFar(...statuses: number[]) {
     response.writeHead((statuses.length > 1 ? statuses.shift() : statuses[0]) ?? 200).end('a model')
   })
   onTestFinished(() => place.close())
-  const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
-  const silent = async () => ({ kind: 'sent', message: {} }) as const
-  const deps: CommandDeps = {
-    ...lifecycleDeps(policy),
-    db: database.db,
-    notifier: { name: 'nobody', post: silent, update: silent, replyPrivately: silent },
-    checks: { artifactRoots: [], places: placesBelow([`${place.url}/`], null), sandbox },
-    outbound: { schemes: ['https'], allowPrivateAddresses: false, resolve: async () => [] },
-    keys: [],
-  }
+  const places = placesBelow([`${place.url}/`], null)
+  const deps = commandDeps(database.db, lifecycleDeps(policy), { places })
   await register(database.db, registration('m', { source: `${place.url}/m.onnx` }), actor('ci'), deps)
   return { database, deps }
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type KyselyPlugin, sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { placesBelow } from '../../src/artifacts/settings.ts'
 import { LostLeaseError } from '../../src/errors.ts'
 import { answerRequest } from '../../src/lifecycle/answer.ts'
 import type { Notifier, RequestView } from '../../src/notifiers/notifier.ts'
@@ -15,11 +14,11 @@ import { runPostRequest, runUpdateRequest } from '../../src/workers/tell-people.
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 import { actor, claimAll, lifecycleDeps, registerToApproval } from '../helpers/lifecycle.ts'
 import { withoutNewCommands, withoutSightOfCommands, withStrongRequestLock } from '../helpers/mutants.ts'
+import { commandDeps } from './command-deps.ts'
 
 type Telling = ClaimedCommand & { kind: 'postRequest' | 'updateRequest' }
 
 const lifecycle = lifecycleDeps()
-const sandbox = { run: () => Promise.reject(new Error('no model is run')), close: async () => {} }
 
 let database: TestDatabase
 let requestId: string
@@ -46,10 +45,7 @@ function depsOf(landing: () => Promise<void> = async () => {}, ...broken: Kysely
     replyPrivately: async () => ({ kind: 'sent' }),
   }
   const db = broken.reduce((db, plugin) => db.withPlugin(plugin), database.db)
-  const places = placesBelow([], null)
-  const outbound = { schemes: ['https'] as const, allowPrivateAddresses: false, resolve: async () => [] }
-  const checks = { artifactRoots: [], places, sandbox }
-  return { ...lifecycle, db, notifier, checks, outbound, keys: [] }
+  return commandDeps(db, lifecycle, { notifier })
 }
 
 async function append(kind: Telling['kind']): Promise<Telling> {
