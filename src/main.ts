@@ -5,13 +5,13 @@ import type { Logger } from 'pino'
 import { placesBelow } from './artifacts/settings.ts'
 import type { Config } from './config.ts'
 import { OperatorError } from './errors.ts'
-import { freePort } from './free-port.ts'
+import { type HeldPort, holdPort } from './free-port.ts'
 import { ensureAdminToken } from './http/admin-token.ts'
 import { buildApp } from './http/app.ts'
 import { consoleNotifier } from './notifiers/console.ts'
 import type { Notifier } from './notifiers/notifier.ts'
 import { slackNotifier } from './notifiers/slack/notifier.ts'
-import { type Outage, tellOutage } from './outage.ts'
+import { databaseOutage, redisOutage } from './outage.ts'
 import { readPolicy } from './policy/load.ts'
 import { openSandbox } from './runtimes/sandbox.ts'
 import { explainConnection } from './store/connection-faults.ts'
@@ -54,8 +54,7 @@ export async function start(config: Config, parts: Parts, outputs: Outputs): Pro
     }
   })
   try {
-    const opened = parts.serve ? await withPort(config) : config
-    return { ...(await open(opened, parts, outputs, (closer) => closers.push(closer))), close }
+    return { ...(await open(config, parts, outputs, (closer) => closers.push(closer))), close }
   } catch (error) {
     await close()
     throw error
@@ -63,14 +62,17 @@ export async function start(config: Config, parts: Parts, outputs: Outputs): Pro
 }
 
 async function open(
-  config: Config,
+  given: Config,
   parts: Parts,
   { log, print }: Outputs,
   onClose: (closer: () => Promise<void>) => void,
 ): Promise<Omit<Running, 'close'>> {
+  const held = parts.serve && given.port === 0 ? await holdAnyPort(given) : null
+  if (held !== null) onClose(held.release)
+  const config = held === null ? given : withPort(given, held.port)
   const policy = readPolicy(config.policyPath)
   const databaseUrl = config.databaseUrl ?? (await openEmbedded(config, log, onClose))
-  const onError = databaseOutage(log).lost
+  const onError = databaseOutage(log, Date.now).lost
   const database = { url: databaseUrl, onConnectionError: onError }
   await migrateAlone(database).catch(explainConnection)
   const db = openDatabase({ ...database, name: 'greenroom', size: 16 })
@@ -79,10 +81,13 @@ async function open(
   // else, takes none of these.
   const reserved = openDatabase({ ...database, name: 'greenroom reserved', size: 4, lockTimeoutMs: 1_000 })
   onClose(() => reserved.destroy())
-  const { redisUrl } = config
-  const redis = redisOutage(log)
-  const heard = redisUrl === null ? { onError } : { onError: redis.lost, onReady: redis.back }
-  const queues = await openQueues({ redisUrl, databaseUrl, ...heard }).catch(explainConnection)
+  const redis = redisOutage(log, Date.now)
+  const queues = await openQueues({
+    redisUrl: config.redisUrl,
+    databaseUrl,
+    onError: config.redisUrl === null ? onError : redis.lost,
+    onReady: redis.back,
+  }).catch(explainConnection)
   onClose(() => queues.close())
   const outbound = { ...config.outbound, resolve: systemResolve }
   const deps = {
@@ -122,6 +127,7 @@ async function open(
   if (admin.kind === 'written') print(`The first admin token is in ${admin.path}.`)
   const app = await buildApp({ ...deps, config, db, reserved, log, queues })
   onClose(() => app.close())
+  await held?.release()
   return { url: await listen(app, config), databaseUrl }
 }
 
@@ -135,26 +141,13 @@ async function migrateAlone(database: Pick<OpenOptions, 'url' | 'onConnectionErr
   }
 }
 
+function holdAnyPort(config: Config): Promise<HeldPort> {
+  return holdPort(0, config.host).catch((error: unknown) => refuseAddress(error, config))
+}
+
 // What links to the server has to name its port, and is made before it listens.
-async function withPort(config: Config): Promise<Config> {
-  if (config.port !== 0) return config
-  const port = await freePort(0, config.host).catch((error: unknown) => refuseAddress(error, config))
+function withPort(config: Config, port: number): Config {
   return { ...config, port, publicUrl: config.publicUrl.replace(/:0$/, `:${port}`) }
-}
-
-// Every connection of a pool hears of it, and none is told when the database is back.
-function databaseOutage(log: Logger): Outage {
-  const lost = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
-  return tellOutage({ lost, back: () => {} }, Date.now)
-}
-
-function redisOutage(log: Logger): Outage {
-  const lost = (error: Error) =>
-    log.warn(
-      { reason: error.message || (error as { code?: string }).code },
-      'Redis (REDIS_URL) cannot be used; what is due waits in the ledger until it can',
-    )
-  return tellOutage({ lost, back: () => log.info('Redis can be used again') }, Date.now)
 }
 
 function openNotifier(config: Config, log: Logger, print: (line: string) => void): Notifier {

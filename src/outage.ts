@@ -1,3 +1,5 @@
+import type { Logger } from 'pino'
+
 const everyMs = 30_000
 
 /** Hears of a part that other parts cannot do without. */
@@ -20,4 +22,20 @@ export function tellOutage(tell: Outage, now: () => number): Outage {
       toldAt = null
     },
   }
+}
+
+/** Has the log tell that connections to the database break. Nobody hears when it is back. */
+export function databaseOutage(log: Logger, now: () => number): Pick<Outage, 'lost'> {
+  const lost = (error: Error) => log.warn({ err: error }, 'a connection broke; it is made anew')
+  return tellOutage({ lost, back: () => {} }, now)
+}
+
+/** Has the log tell that Redis is away, and that it is back. */
+export function redisOutage(log: Logger, now: () => number): Outage {
+  const lost = (error: Error) =>
+    log.warn(
+      { reason: error.message || (error as { code?: string }).code },
+      'Redis (REDIS_URL) cannot be used; what is due waits in the ledger until it can',
+    )
+  return tellOutage({ lost, back: () => log.info('Redis can be used again') }, now)
 }
