@@ -39,7 +39,7 @@ test.skipIf(inject('available').redis !== null)(
     const told = performance.now()
     running.child.kill('SIGTERM')
     expect(await running.ended).toMatchObject({ code: 0, stderr: '' })
-    expect(performance.now() - told).toBeLessThan(5_000)
+    expect(performance.now() - told).toBeLessThan(9_000) // one that waits for Redis takes 10 s and more
   },
 )
 

@@ -22,6 +22,8 @@ import { openLine } from '../helpers/line.ts'
 import { withoutFence } from '../helpers/mutants.ts'
 import { until } from '../helpers/until.ts'
 
+// Far more than an outage here and the recovery from it take.
+const outageMs = 60_000
 const log = pino({ level: 'silent' })
 const command = (text = 'hello'): NewCommand => ({
   id: randomUUID(),
@@ -226,11 +228,13 @@ for (const backend of backends()) {
 
     if (backend.name === 'PostgreSQL')
       describe('when the database is away from their worker for longer than a lease', () => {
-        it('are not taken for deadly, for it was away from the sweeper too (W5)', async () => {
+        it('are not taken for deadly, for it was away from the sweeper too (W5)', {
+          timeout: outageMs,
+        }, async () => {
           expect(await cutOffWorker((cutOff) => cutOff)).toMatchObject({ failures: 0 })
         })
 
-        it('are taken for deadly by a sweeper that was not cut off', async () => {
+        it('are taken for deadly by a sweeper that was not cut off', { timeout: outageMs }, async () => {
           expect(await cutOffWorker(() => test.db)).toMatchObject({ failures: 1 })
         })
       })
@@ -252,7 +256,7 @@ for (const backend of backends()) {
       running.push(startSweeper({ db: sweeperDb(db), queues: open.queues, log }))
       running.push(startDispatcher({ db: test.db, databaseUrl: test.url, queues: open.queues, log }))
       await append([command()])
-      await until(async () => (await statuses()).done === 1, 18_000)
+      await until(async () => (await statuses()).done === 1, outageMs / 2)
       for (const part of running.splice(0).reverse()) await part.stop()
       await db.destroy()
       await line.close()
