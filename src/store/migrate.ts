@@ -17,17 +17,15 @@ export async function migrate(db: Kysely<Database>): Promise<string[]> {
   await refuseNewer(db)
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations }, ...bookkeeping })
   const { error, results } = await migrator.migrateToLatest()
-  if (error !== undefined) throw explainMigration(error)
+  if (error !== undefined)
+    throw explainMigration('The database could not be migrated; nothing was changed', error)
   return (results ?? []).map((result) => result.migrationName)
 }
 
-/** Why tables could not be made, for the operator. *Pure.* */
-export function explainMigration(cause: unknown): OperatorError {
+/** Why tables could not be made, for the operator: `what` did not happen, the reason, and what to do. *Pure.* */
+export function explainMigration(what: string, cause: unknown): OperatorError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const advice = adviceFor((cause as { code?: unknown }).code)
-  return new OperatorError(`The database could not be migrated; nothing was changed: ${reason}. ${advice}`, {
-    cause,
-  })
+  return new OperatorError(`${what}: ${reason}. ${adviceFor((cause as { code?: unknown }).code)}`, { cause })
 }
 
 function adviceFor(code: unknown): string {

@@ -144,7 +144,7 @@ async function migrateBullmq(url: string): Promise<void> {
   await client.connect()
   try {
     await runMigrations(client, postgresSchema).catch((error: unknown) => {
-      throw explainMigration(error)
+      throw explainMigration('The tables of the queues could not be brought up to date', error)
     })
   } finally {
     await client.end()
