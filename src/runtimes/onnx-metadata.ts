@@ -20,7 +20,8 @@ function* fieldsOf(message: Uint8Array): Generator<{ number: number; content: Ui
   let at = 0
   const varint = () => {
     let value = 0
-    for (let scale = 1; scale < 2 ** 63; scale *= 128) {
+    // Ten bytes at most, which every negative number takes.
+    for (let scale = 1; scale < 2 ** 70; scale *= 128) {
       const byte = message[at++] ?? Number.NaN
       value += (byte & 127) * scale
       if (!(byte >= 128)) return Number.isNaN(byte) ? Number.NaN : value

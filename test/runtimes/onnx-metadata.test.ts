@@ -25,6 +25,15 @@ test('whatever is written is read back', () => {
   )
 })
 
+test('a negative number before the metadata does not hide it', () => {
+  // model_version, field 5, is -1: a varint of ten bytes.
+  const versioned = Buffer.concat([
+    Buffer.from([0x28, ...Array(9).fill(0xff), 0x01]),
+    meanModel(2, { a: 'b' }),
+  ])
+  expect(readMetadata(versioned)).toEqual({ a: 'b' })
+})
+
 test('bytes that are cut, changed or not ONNX at all never throw', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 64 }),
