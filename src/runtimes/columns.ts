@@ -32,7 +32,17 @@ export function layoutOf(
     throw new UnusableModelError(`the model takes ${named(missing)}, which ${table.file} lacks`)
   if (table.target !== null && columns.includes(table.target))
     throw new UnusableModelError(`the model takes the target ${table.target} as a feature`)
-  return { columns, parts, batch: parts[0]?.input.shape[0] ?? null }
+  return { columns, parts, batch: batchOf(parts) }
+}
+
+/** The rows that any of the inputs insists on; the others take as many. */
+function batchOf(parts: Layout['parts']): number | null {
+  const wanted = parts.flatMap(({ input }) => input.shape[0] ?? [])
+  const [first = null, ...others] = [...new Set(wanted)]
+  if (others.length === 0) return first
+  throw new UnusableModelError(
+    `the model's inputs take ${wanted.join(' and ')} rows at once, not as many each`,
+  )
 }
 
 function partsOf(

@@ -46,6 +46,31 @@ test('a model that insists on a number of rows gets zeros for those that are mis
 })
 
 test.each([
+  [null, 1],
+  [1, null],
+  [4, 4],
+])('a model with inputs of %j and %j rows is given as many as one of them insists on', (first, second) => {
+  const inputs = [
+    { ...matrix(1, first), name: 'a' },
+    { ...matrix(1, second), name: 'b' },
+  ]
+  const layout = layoutOf({ inputs, features: null }, table)
+  expect(layout.batch).toBe(first ?? second)
+  expect(feedsFor(layout, columns, 0, 1).map(({ dims }) => dims[0])).toEqual([layout.batch, layout.batch])
+})
+
+test('inputs that insist on different numbers of rows fit no table', () => {
+  const inputs = [
+    { ...matrix(1, 2), name: 'a' },
+    { ...matrix(1, 3), name: 'b' },
+  ]
+  const fitting = () => layoutOf({ inputs, features: null }, table)
+  expect(fitting).toThrow(
+    new UnusableModelError("the model's inputs take 2 and 3 rows at once, not as many each"),
+  )
+})
+
+test.each([
   [
     [matrix(7)],
     null,
