@@ -1,5 +1,5 @@
 // How the columns of a table become the inputs of a model.
-import type { Feed, LoadedModel, ModelInput } from './onnx.ts'
+import { type Feed, type LoadedModel, type ModelInput, numberTypeOf } from './onnx.ts'
 import { requireColumns } from './table.ts'
 import { UnusableModelError } from './unusable.ts'
 
@@ -16,7 +16,8 @@ export type Layout = {
 /**
  * Matches a model's inputs with the columns of a table. A single input takes the columns that the model's metadata
  * names, else all but the target in the order of the table; several inputs take the columns of their own names.
- * Throws UnusableModelError naming the columns when they do not fit, OperatorError when the table has no such target.
+ * Throws UnusableModelError naming the columns when they do not fit, or the input that takes no numbers, OperatorError
+ * when the table has no such target.
  * *Pure.*
  */
 export function layoutOf(
@@ -25,6 +26,8 @@ export function layoutOf(
 ): Layout {
   if (table.target !== null) requireColumns(table, [table.target])
   const parts = partsOf(model, table)
+  // Before the cells are read: that they are no numbers is not their fault where a model takes text.
+  for (const { input } of parts) numberTypeOf(input)
   const columns = parts.flatMap((part) => part.columns)
   if (columns.length === 0) throw new UnusableModelError(`${table.file} has no feature column for the model`)
   const missing = columns.filter((column) => !table.header.includes(column))

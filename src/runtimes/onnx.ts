@@ -25,13 +25,20 @@ export type Answer = { values: Float64Array; dims: readonly number[] }
 /** Under this key of the metadata in an ONNX file stands a JSON list of its feature columns. */
 export const featuresKey = 'greenroom.features'
 
-const contents: Record<string, (values: Float64Array) => Tensor.DataTypeMap[Tensor.Type]> = {
-  float32: (values) => Float32Array.from(values),
-  float64: (values) => values,
-  int32: (values) => Int32Array.from(values),
-  int64: (values) => BigInt64Array.from(values, toBigInt),
-  uint8: (values) => Uint8Array.from(values),
-  bool: (values) => Uint8Array.from(values, Number),
+/** A type of numbers: how tensors keep them, and the whole numbers it can hold; null where it takes fractions. */
+type NumberType = {
+  content(values: Float64Array): Tensor.DataTypeMap[Tensor.Type]
+  range: readonly [least: number, most: number] | null
+}
+
+const numberTypes: Record<string, NumberType> = {
+  float32: { content: (values) => Float32Array.from(values), range: null },
+  float64: { content: (values) => values, range: null },
+  int32: { content: (values) => Int32Array.from(values), range: [-(2 ** 31), 2 ** 31 - 1] },
+  // The largest number below 2 ** 63 that a float64 can be.
+  int64: { content: (values) => BigInt64Array.from(values, BigInt), range: [-(2 ** 63), 2 ** 63 - 1024] },
+  uint8: { content: (values) => Uint8Array.from(values), range: [0, 255] },
+  bool: { content: (values) => Uint8Array.from(values), range: [0, 1] },
 }
 const outputTypes = new Set(['float32', 'float64', 'int32', 'int64', 'uint8'])
 
@@ -69,11 +76,24 @@ export async function run(model: LoadedModel, feeds: Feed[]): Promise<Answer> {
 }
 
 function tensorOf({ input, values, dims }: Feed, { runtime }: Engine): Tensor {
-  const content = contents[input.type]
-  if (content !== undefined) return new runtime.Tensor(input.type as Tensor.Type, content(values), dims)
+  const { content, range } = numberTypeOf(input)
+  // Turned into whole numbers they would be others, and the model would answer to those.
+  const unfit = range === null ? undefined : values.find((value) => !fits(value, range))
+  if (unfit === undefined) return new runtime.Tensor(input.type as Tensor.Type, content(values), dims)
   throw new UnusableModelError(
-    `the model's input ${input.name} takes ${input.type}, which numbers cannot be turned into`,
+    `the model's input ${input.name} takes ${input.type}, which cannot be ${unfit}`,
   )
+}
+
+/** How an input takes numbers. Throws UnusableModelError when it takes none. *Pure.* */
+export function numberTypeOf({ name, type }: Pick<ModelInput, 'name' | 'type'>): NumberType {
+  const known = numberTypes[type]
+  if (known !== undefined) return known
+  throw new UnusableModelError(`the model's input ${name} takes ${type}, which numbers cannot be turned into`)
+}
+
+function fits(value: number, [least, most]: readonly [number, number]): boolean {
+  return Number.isInteger(value) && value >= least && value <= most
 }
 
 function inputOf(input: InferenceSession.ValueMetadata): ModelInput {
@@ -102,10 +122,6 @@ function featuresOf(model: Uint8Array): string[] | null {
   } catch {
     throw new UnusableModelError(`the model's metadata ${featuresKey} is not a JSON list of column names`)
   }
-}
-
-function toBigInt(value: number): bigint {
-  return BigInt(Math.trunc(value))
 }
 
 /** What ONNX Runtime throws is about the model, since it was given nothing else. */

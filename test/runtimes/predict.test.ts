@@ -132,6 +132,53 @@ describe('a model is unusable, in one sentence, when', () => {
   })
 })
 
+test('a model that takes text is at fault for that, whatever its column holds', async () => {
+  const takesText = writeOnnx({
+    inputs: [
+      { name: 'a', type: 'string', shape: ['rows', 1] },
+      { name: 'b', shape: ['rows', 1] },
+    ],
+    outputs: [{ name: 'y', shape: ['rows', 1] }],
+    nodes: [{ op: 'Identity', inputs: ['b'], outputs: ['y'] }],
+  })
+  for (const cell of ['holiday', '1'])
+    expect(await predict({ 'm.onnx': takesText, 'x.csv': `a,b,y\n${cell},1,2\n` })).toMatchObject({
+      kind: 'unusable',
+      message: "the model's input a takes string, which numbers cannot be turned into",
+    })
+})
+
+describe('a model that takes whole numbers', () => {
+  const sumOf = (type: 'int64' | 'int32' | 'uint8') =>
+    writeOnnx({
+      inputs: ['a', 'b'].map((name) => ({ name, type, shape: ['rows', 1] })),
+      outputs: [{ name: 'sum', type, shape: ['rows', 1] }],
+      nodes: [{ op: 'Add', inputs: ['a', 'b'], outputs: ['sum'] }],
+    })
+
+  test.each<['int64' | 'int32' | 'uint8', string]>([
+    ['int64', '0.5'],
+    ['int64', '9223372036854775808'],
+    ['int32', '2147483648'],
+    ['uint8', '256'],
+    ['uint8', '-1'],
+  ])('of type %s is never given another number in the place of %s', async (type, cell) => {
+    const answer = await predict({ 'm.onnx': sumOf(type), 'x.csv': `a,b,y\n1,1,2\n1,${cell},2\n` })
+    const message = `the model's input b takes ${type}, which cannot be ${Number(cell)}`
+    expect(answer).toMatchObject({ kind: 'unusable', message })
+  })
+
+  test.each<['int64' | 'int32' | 'uint8', string, number]>([
+    ['int64', '-9223372036854775808', -(2 ** 63)],
+    ['int64', '9007199254740992', 2 ** 53],
+    ['int32', '-2147483648', -(2 ** 31)],
+    ['uint8', '255.0', 255],
+  ])('of type %s takes %s', async (type, cell, sum) => {
+    const answer = await predict({ 'm.onnx': sumOf(type), 'x.csv': `a,b,y\n0,${cell},2\n` })
+    expect(answer).toMatchObject({ predicted: Float64Array.of(sum) })
+  })
+})
+
 test("data that is not there or not numeric is not the model's fault", async () => {
   const roots = [await folderWith({ 'm.onnx': meanModel(2) })]
   const missing = { file: 'x.csv', target: 'y' }
