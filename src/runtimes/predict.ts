@@ -76,7 +76,7 @@ async function tryZeros(model: LoadedModel): Promise<Sample> {
   const feeds = zerosFor(model.inputs)
   const answer = await run(model, feeds)
   const rows = feeds[0]?.dims[0] ?? 1
-  if (answer.dims.length > 0 && answer.dims[0] !== rows)
+  if ((answer.dims.length > 0 && answer.dims[0] !== rows) || answer.values.length === 0)
     throw new UnusableModelError(`the model answers ${rows} rows in shape [${answer.dims.join(', ')}]`)
   return { rows, notFinite: firstNotFinite(answer), oneRow: () => feeds }
 }

@@ -215,6 +215,18 @@ describe('a smoke task', () => {
     })
   })
 
+  test('without data is not taken in by a model that answers nothing', async () => {
+    const empty = writeOnnx({
+      inputs: [{ name: 'x', shape: ['rows', 0] }],
+      outputs: [{ name: 'y', shape: ['rows', 0] }],
+      nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
+    })
+    expect(await smoke({ 'm.onnx': empty }, false)).toMatchObject({
+      kind: 'unusable',
+      message: 'the model answers 1 rows in shape [1, 0]',
+    })
+  })
+
   test('names the first row whose answer is not finite', async () => {
     const inverse = writeOnnx({
       inputs: [{ name: 'x', shape: ['rows', 1] }],
