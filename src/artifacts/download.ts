@@ -35,8 +35,8 @@ export async function download(
         `the artifact has more than ${limits.maxFiles ?? maxArtifactFiles} files`,
       ) // D2
     const place = join(into, checked(path)) // D1
-    await mkdir(dirname(place), { recursive: true, mode: 0o700 }).catch(explainClash(path))
-    await write(await read(), place, budget, limits.signal).catch(explainClash(path))
+    await mkdir(dirname(place), { recursive: true, mode: 0o700 }).catch(explainName(path))
+    await write(await read(), place, budget, limits.signal).catch(explainName(path))
   }
 }
 
@@ -48,7 +48,11 @@ function checked(path: string): string {
     !/[\0-\x1f\x7f\\]/.test(path) &&
     path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
   if (isSound) return path
-  throw new UnreadableSourceError(`the artifact has a file named ${JSON.stringify(path.slice(0, 200))}`)
+  throw misnamed(path)
+}
+
+function misnamed(path: string): UnreadableSourceError {
+  return new UnreadableSourceError(`the artifact has a file named ${JSON.stringify(path.slice(0, 200))}`)
 }
 
 async function write(
@@ -88,10 +92,11 @@ async function* unbroken(
 
 const clashes = new Set(['EEXIST', 'ENOTDIR', 'EISDIR'])
 
-/** Two names of one file: the artifact's fault, not the disk's. */
-function explainClash(path: string): (error: unknown) => never {
+/** Two names of one file, and a name that no disk takes: the artifact's fault, not the disk's. */
+function explainName(path: string): (error: unknown) => never {
   return (error) => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (code === 'ENAMETOOLONG') throw misnamed(path)
     throw clashes.has(code)
       ? new UnreadableSourceError(`the artifact has ${JSON.stringify(path)} more than once`)
       : error

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { download } from '../../src/artifacts/download.ts'
 import type { RemoteArtifact } from '../../src/artifacts/remote.ts'
+import { UnreadableSourceError } from '../../src/runtimes/source.ts'
 import { patient } from './fetched.ts'
 
 let folder: string
@@ -57,8 +58,14 @@ test.each(['../x', 'a/../../x', '/etc/passwd', 'a//b', './a', 'a/.', '..', '', '
   },
 )
 
-test('a path that is longer than any system takes is refused', async () => {
-  await expect(fetch(folderOf([['a'.repeat(2_000), 'x']]))).rejects.toThrow('the artifact has a file named')
+test.each([
+  ['path', 'a'.repeat(2_000)],
+  ["file's name", `${'a'.repeat(300)}`],
+  ["folder's name", `${'a'.repeat(300)}/b`],
+])('a %s that is longer than any system takes is the fault of the artifact', async (_, path) => {
+  const failure = fetch(folderOf([[path, 'x']]))
+  await expect(failure).rejects.toBeInstanceOf(UnreadableSourceError)
+  await expect(failure).rejects.toThrow('the artifact has a file named')
 })
 
 test.each<[string, [string, string][]]>([
