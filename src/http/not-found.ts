@@ -11,10 +11,10 @@ export function answerUnknown(app: FastifyInstance): void {
   app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const here = routes.filter((route) => route.pattern.test(path))
-    const allowed = [...new Set(here.flatMap((route) => route.methods))].filter(
-      (method) => method !== request.method,
-    )
-    if (allowed.length === 0) return refuse(reply, 404, 'not_found', nothingHere)
+    const allowed = [...new Set(here.flatMap((route) => route.methods))]
+    // A route of many paths that takes the method, such as one for files, has looked for this one itself.
+    if (allowed.length === 0 || allowed.includes(request.method))
+      return refuse(reply, 404, 'not_found', nothingHere)
     reply.header('allow', allowed.join(', '))
     return refuse(reply, 405, 'method_not_allowed', `This path takes ${allowed.join(' and ')}.`)
   })

@@ -227,6 +227,19 @@ describe('paths and queries', () => {
     expect((await fixture.app.inject({ method: 'PUT', url: '/nowhere', headers })).statusCode).toBe(404)
   })
 
+  test('a file that is not there is 404, and not a path that takes another method', async () => {
+    const headers = fixture.as('admin')
+    for (const url of [
+      '/docs/static/none.js',
+      '/queues/static/none.js',
+      '/docs/static/%2e%2e%2fpackage.json',
+    ])
+      for (const method of ['GET', 'HEAD'] as const) {
+        const answer = await fixture.app.inject({ method, url, headers })
+        expect([url, answer.statusCode, answer.headers.allow]).toEqual([url, 404, undefined])
+      }
+  })
+
   test('an approval cannot be given by reading', async () => {
     const id = '00000000-0000-4000-8000-000000000000'
     const headers = fixture.as('approver')
