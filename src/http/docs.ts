@@ -43,7 +43,7 @@ export async function collectDocs(app: App): Promise<void> {
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
     },
-    transformObject: (document) => dropInputs(describeShapes(document)),
+    transformObject: (document) => freeBodies(dropInputs(describeShapes(document))),
     transform: (document) => {
       const { schema = {}, url } = describeRoute(document)
       const access = document.route.config?.access ?? 'public'
@@ -70,6 +70,18 @@ export async function docsRoutes(app: App): Promise<void> {
     })
   })
 }
+
+// A body of which nothing is required may be left out, which the document would deny.
+function freeBodies(document: Described): Described {
+  const { paths = {} } = document as { paths?: Record<string, Record<string, { requestBody?: Body }>> }
+  for (const { requestBody } of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    const required = requestBody?.content['application/json']?.schema.required ?? []
+    if (requestBody !== undefined && required.length === 0) requestBody.required = false
+  }
+  return document
+}
+
+type Body = { required?: boolean; content: Record<string, { schema: { required?: string[] } }> }
 
 // Every named shape comes twice, the second time as an input; none of them is one.
 function dropInputs(document: Described): Described {

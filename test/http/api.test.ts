@@ -514,3 +514,21 @@ test('the OpenAPI document describes every route of the API, each with a summary
   for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
     expect(document.components.schemas).toHaveProperty(name)
 })
+
+test('the OpenAPI document asks for a body where the route does, and nowhere else', async () => {
+  const { paths } = (await call('GET', '/openapi.json', fixture.as('viewer'))).body as {
+    paths: Record<string, Record<string, { requestBody?: { required?: boolean } }>>
+  }
+  const id = '00000000-0000-4000-8000-000000000000'
+  for (const [path, methods] of Object.entries(paths)) {
+    const requestBody = methods.post?.requestBody
+    if (requestBody === undefined) continue
+    const url = path
+      .replace('/api/v1', '')
+      .replace('{name}', 'none')
+      .replace('{version}', '1')
+      .replace('{id}', id)
+    const { status } = await call('POST', url, fixture.as('admin'))
+    expect([path, status === 400]).toEqual([path, requestBody.required])
+  }
+})
