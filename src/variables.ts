@@ -94,8 +94,8 @@ const addresses = z
 const adminToken = z
   .string()
   .regex(
-    /^[A-Za-z0-9._~+/-]{24,200}=*$/,
-    'must be at least 24 letters, digits or ._~+/- that nobody can guess: openssl rand -hex 32',
+    /^[A-Za-z0-9._~+/-]{32,200}=*$/,
+    'must be at least 32 letters, digits or ._~+/- that nobody can guess: openssl rand -hex 32',
   )
 
 /** All variables, in the order of the README's table. Values come in trimmed and not empty. */

@@ -153,7 +153,7 @@ const encryptionFault =
 const artifactFault =
   'GREENROOM_ARTIFACT_URLS must be addresses such as https://models.example.com/ or s3://bucket/folder/, with spaces between them'
 const adminFault =
-  'GREENROOM_ADMIN_TOKEN must be at least 24 letters, digits or ._~+/- that nobody can guess: openssl rand -hex 32'
+  'GREENROOM_ADMIN_TOKEN must be at least 32 letters, digits or ._~+/- that nobody can guess: openssl rand -hex 32'
 
 test.each<[Environment, string]>([
   [{ HOST: 'http://x/' }, 'HOST must be a host name or an IP address'],
@@ -179,6 +179,7 @@ test.each<[Environment, string]>([
   [{ REDIS_URL: 'cache:6379' }, `REDIS_URL ${aUrl} redis://host:6379`],
   [{ GREENROOM_AUTH: 'none' }, 'GREENROOM_AUTH must be one of tokens, off'],
   [{ GREENROOM_ADMIN_TOKEN: 'admin' }, adminFault],
+  [{ GREENROOM_ADMIN_TOKEN: 'a'.repeat(31) }, adminFault],
   [{ GREENROOM_ADMIN_TOKEN: `${'a'.repeat(30)} b` }, adminFault],
   [
     { SLACK_BOT_TOKEN: 'xoxb-1' },
@@ -264,7 +265,7 @@ describe('secrets', () => {
     ...slack,
     DATABASE_URL: 'postgres://user:db-canary@db/greenroom?password=query-canary',
     REDIS_URL: 'redis://:redis-canary@cache',
-    GREENROOM_ADMIN_TOKEN: 'admin-canary-admin-canary-admin',
+    GREENROOM_ADMIN_TOKEN: 'admin-canary-admin-canary-admin-canary',
     MLFLOW_WEBHOOK_SECRET: 'mlflow-canary',
     GREENROOM_ENCRYPTION_KEY: Buffer.from('encryption-canary-encryption-can').toString('base64'),
     REGISTRATION_WEBHOOK_SECRET: `whsec_${Buffer.from('registration-canary-registration').toString('base64')}`,
