@@ -203,6 +203,13 @@ describe('mlflow', () => {
     })
   })
 
+  test('an empty run is none', async () => {
+    await send(mlflowDelivery(mlflowBody({ name: 'by-hand', version: '1', run_id: '' })))
+    const url = '/api/v1/models/by-hand/versions/1'
+    const stored = await fixture.app.inject({ url, headers: fixture.as('viewer') })
+    expect(stored.json()).toMatchObject({ version: 1, run_id: null })
+  })
+
   test('fields that it may add some day are let be', async () => {
     const body = mlflowBody({ name: 'newer', aliases: ['a'], nested: { more: 1 } })
     expect((await send(mlflowDelivery(body))).statusCode).toBe(200)

@@ -42,7 +42,8 @@ export function mlflowSource(secrets: readonly string[]): WebhookSource {
           name: data.name,
           version: data.version,
           source: data.source,
-          runId: data.run_id ?? null,
+          // Empty means that no run made it, as in MLflow's own calls.
+          runId: data.run_id || null,
           metrics: {},
           tags,
           description: data.description ?? null,
