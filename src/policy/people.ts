@@ -1,6 +1,7 @@
 // Who is who. A person is known by a canonical name (the key under `people:`), a Slack user id and aliases,
 // for example an e-mail address. Names are compared without regard to case, Unicode width and spaces around them,
-// so that nobody becomes a second person by spelling (V4, V5). Slack user ids are compared exactly.
+// so that nobody becomes a second person by spelling (V4, V5). Slack's own ids are upper case; `slack:` and an id
+// that somebody wrote by hand are read in any case.
 import type { Person, Policy } from './policy.ts'
 
 const slackPrefix = 'slack:'
@@ -13,10 +14,9 @@ export type Directory = Pick<Policy, 'people'>
  * the policy does not list it is the name in the form in which names are compared. *Pure.*
  */
 export function canonicalName(directory: Directory, name: string): string {
-  const trimmed = name.trim()
-  const slackId = slackIdIn(trimmed)
-  if (slackId !== null) return personBySlack(directory, slackId)?.name ?? trimmed
-  const folded = foldName(trimmed)
+  const folded = foldName(name)
+  const slackId = slackIdIn(folded)?.toUpperCase()
+  if (slackId !== undefined) return personBySlack(directory, slackId)?.name ?? `${slackPrefix}${slackId}`
   const person = directory.people.find((one) => namesOf(one).some((known) => foldName(known) === folded))
   return person?.name ?? folded
 }
@@ -33,7 +33,7 @@ export function isSamePerson(directory: Directory, a: string, b: string): boolea
 
 /** The Slack user id in a name such as `slack:U0ALICE`, or null when the name is of another kind. *Pure.* */
 export function slackIdIn(name: string): string | null {
-  return name.startsWith(slackPrefix) ? name.slice(slackPrefix.length) : null
+  return foldName(name.slice(0, slackPrefix.length)) === slackPrefix ? name.slice(slackPrefix.length) : null
 }
 
 /** The form in which names are compared. *Pure.* */

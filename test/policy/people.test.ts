@@ -16,6 +16,9 @@ test.each([
   ['a. liddell', 'alice'],
   ['ａｌｉｃｅ', 'alice'],
   ['slack:U0ALICE', 'alice'],
+  ['Slack:U0ALICE', 'alice'],
+  ['slack:u0alice', 'alice'],
+  ['SLACK：U0ALICE', 'alice'],
   ['bob', 'Bob'],
 ])('%j is known as %j', (name, canonical) => {
   expect(canonicalName(directory, name)).toBe(canonical)
@@ -25,7 +28,7 @@ test.each([
   ['carol', 'carol'],
   [' Carol ', 'carol'],
   ['slack:U0BOB', 'slack:U0BOB'],
-  ['slack:u0alice', 'slack:u0alice'],
+  ['Slack:u0bob', 'slack:U0BOB'],
   ['U0ALICE', 'u0alice'],
   ['constructor', 'constructor'],
   ['', ''],
