@@ -31,6 +31,9 @@ export function matchesGlob(glob: string, name: string): boolean {
 export function faultInGlob(glob: string): string | null {
   if (glob === '') return 'must name a model; write * for all'
   if (glob !== glob.trim()) return 'must not begin or end with a space'
+  const foreign = /[/:]/.exec(glob)?.[0]
+  if (foreign !== undefined)
+    return `uses "${foreign}", which no model has in its name, so it would never match`
   const unsupported = /[{}[\]!\\]/.exec(glob)?.[0]
   if (unsupported === undefined) return null
   return `uses "${unsupported}", which has no meaning here; * stands for any run of characters, ? for one, and each kind of model has its own key`

@@ -49,6 +49,10 @@ const shape: Case[] = [
   ['models:\n  "": {}', '2:3 the glob "" must name a model; write * for all'],
   ['models:\n  " m": {}', '2:3 the glob " m" must not begin or end with a space'],
   [
+    'models:\n  team/fraud: {}',
+    '2:3 the glob "team/fraud" uses "/", which no model has in its name, so it would never match',
+  ],
+  [
     'models:\n  "{a,b}-*": {}',
     '2:3 the glob "{a,b}-*" uses "{", which has no meaning here; * stands for any run of characters, ? for one, and each kind of model has its own key',
   ],

@@ -55,7 +55,7 @@ describe('faultInGlob', () => {
     expect(faultInGlob(glob)).toBeNull()
   })
 
-  test.each(['', ' a', '{a,b}', '[ab]', '!a', 'a\\*'])('refuses %j', (glob) => {
+  test.each(['', ' a', '{a,b}', '[ab]', '!a', 'a\\*', 'team/*', 'models:*'])('refuses %j', (glob) => {
     expect(faultInGlob(glob)).not.toBeNull()
   })
 })
