@@ -55,7 +55,10 @@ export function startSandboxProcess(): SandboxProcess {
     lastWords = (lastWords + said.toString()).slice(-lastWordsLength)
   })
   const { promise: gone, resolve: leave } = Promise.withResolvers<string>()
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   child.on('error', (error) => leave(error.message))
+  // What it said last may still be on its way then; that it can take no task is known.
+  child.once('exit', () => end())
   child.once('close', (code, signal) =>
     leave(
       [signal ?? `exit code ${code}`, lastWords.replaceAll(/\s+/g, ' ').trim()].filter(Boolean).join(': '),
@@ -65,7 +68,7 @@ export function startSandboxProcess(): SandboxProcess {
   const ready = Promise.race([nextMessage(child), gone, late])
 
   return {
-    ended: gone.then(() => {}),
+    ended: Promise.race([ended, gone.then(() => {})]),
     perform: async (task, limits) => {
       const said = await Promise.race([ready, abortOf(limits.signal)])
       if (said !== 'ready') return { kind: 'ended', how: `before it was ready, with ${said}` }
