@@ -4,6 +4,17 @@
 
 /** Tells whether a glob names a model: `*` stands for any run of characters, `?` for one. *Pure.* */
 export function matchesGlob(glob: string, name: string): boolean {
+  return matches(glob, name, () => true)
+}
+
+/** Tells whether every name that a glob names is named by another one above it; may miss some that are. *Pure.* */
+export function coversGlob(above: string, glob: string): boolean {
+  // The stars of the lower one are any run of characters, which only a star of the upper one takes.
+  return matches(above, glob, (character) => character !== '*')
+}
+
+/** `isOne` tells what a `?` stands for. */
+function matches(glob: string, name: string, isOne: (character: string) => boolean): boolean {
   let inGlob = 0
   let inName = 0
   let star: { glob: number; name: number } | null = null
@@ -11,7 +22,7 @@ export function matchesGlob(glob: string, name: string): boolean {
     if (glob[inGlob] === '*') {
       star = { glob: inGlob, name: inName }
       inGlob += 1
-    } else if (inGlob < glob.length && (glob[inGlob] === '?' || glob[inGlob] === name[inName])) {
+    } else if (inGlob < glob.length && takes(glob[inGlob], name[inName] ?? '', isOne)) {
       inGlob += 1
       inName += 1
     } else if (star === null) {
@@ -25,6 +36,10 @@ export function matchesGlob(glob: string, name: string): boolean {
   }
   while (glob[inGlob] === '*') inGlob += 1
   return inGlob === glob.length
+}
+
+function takes(sign: string | undefined, character: string, isOne: (one: string) => boolean): boolean {
+  return sign === '?' ? isOne(character) : sign === character
 }
 
 /** What is wrong with a glob, or null when it can be used. *Pure.* */

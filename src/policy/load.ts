@@ -4,7 +4,7 @@ import { OperatorError } from '../errors.ts'
 import { faultsInApproval } from './approvers.ts'
 import { readPeople } from './directory.ts'
 import { type Fault, faultsError } from './faults.ts'
-import { faultInGlob, matchesGlob } from './globs.ts'
+import { coversGlob, faultInGlob, matchesGlob } from './globs.ts'
 import type { Person, Policy, Rules } from './policy.ts'
 import { builtInRules, overlayRules, sealRules } from './rules.ts'
 import { rulesSection, topSection } from './sections.ts'
@@ -54,15 +54,22 @@ function readRules(
     ? readSection(source, ['defaults'], builtInRules, people, faults)
     : builtInRules
   // The keys come from the file, not from an object: an object puts keys such as "2024" first.
-  const models = source.keysAt(['models']).flatMap((glob) => {
+  const models = source.keysAt(['models']).flatMap((glob, index, globs) => {
     const path = ['models', glob]
-    const globFault = faultInGlob(glob)
+    const globFault = faultInGlob(glob) ?? faultInOrder(glob, globs.slice(0, index))
     if (globFault !== null)
       faults.push({ ...source.placeOfKey(path), message: `the glob "${glob}" ${globFault}` })
     const rules = readSection(source, path, defaults ?? builtInRules, people, faults)
     return rules === undefined ? [] : [{ glob, rules }]
   })
   return { defaults: defaults ?? builtInRules, models }
+}
+
+/** Rules that nobody reaches would look as if they held. */
+function faultInOrder(glob: string, above: string[]): string | null {
+  const cover = above.find((one) => coversGlob(one, glob))
+  if (cover === undefined) return null
+  return `is never reached, because "${cover}" above it names all that it does; move it up`
 }
 
 function readSection(

@@ -49,6 +49,10 @@ const shape: Case[] = [
   ['models:\n  "": {}', '2:3 the glob "" must name a model; write * for all'],
   ['models:\n  " m": {}', '2:3 the glob " m" must not begin or end with a space'],
   [
+    'models:\n  "fraud-*": {}\n  "*": { gate: none }\n  "churn-*": { gate: approved }',
+    '4:3 the glob "churn-*" is never reached, because "*" above it names all that it does; move it up',
+  ],
+  [
     'models:\n  team/fraud: {}',
     '2:3 the glob "team/fraud" uses "/", which no model has in its name, so it would never match',
   ],

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { faultInGlob, matchesGlob } from '../../src/policy/globs.ts'
+import { coversGlob, faultInGlob, matchesGlob } from '../../src/policy/globs.ts'
 
 test.each([
   ['*', ''],
@@ -42,6 +42,32 @@ test('agrees with the regular expression of the same glob', () => {
     }),
     { numRuns: 2000 },
   )
+})
+
+test('a glob that covers another one matches whatever that one matches', () => {
+  const letters = (...also: string[]) =>
+    fc.array(fc.constantFrom('a', 'b', ...also), { maxLength: 5 }).map((one) => one.join(''))
+  let covered = 0
+  fc.assert(
+    fc.property(letters('*', '?'), letters('*', '?'), letters(), (above, glob, name) => {
+      if (!coversGlob(above, glob)) return
+      covered += 1
+      if (matchesGlob(glob, name)) expect(matchesGlob(above, name)).toBe(true)
+    }),
+    { numRuns: 5000 },
+  )
+  expect(covered).toBeGreaterThan(100)
+})
+
+test.each([
+  ['*', 'fraud-*', true],
+  ['fraud-*', 'fraud-eu', true],
+  ['fraud-*', 'fraud-?', true],
+  ['fraud-?', 'fraud-*', false],
+  ['fraud-*', '*-eu', false],
+  ['fraud-eu', 'fraud-*', false],
+])('that %j covers %j is %s', (above, glob, covers) => {
+  expect(coversGlob(above, glob)).toBe(covers)
 })
 
 test('is quick on a name made to be slow', () => {
