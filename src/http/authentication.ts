@@ -35,13 +35,17 @@ export type TokenCheck =
   | { kind: 'good'; row: TokenRow }
   | Extract<Authentication, { kind: 'refused' | 'limited' }>
 
-/** The cookie that holds a browser session's secret. */
-export const sessionCookie = 'greenroom_session'
+/** The name of the cookie that holds a browser session's secret; over https one that no other host can set (R9). */
+export function sessionCookieAt(publicUrl: string): string {
+  return publicUrl.startsWith('https:') ? '__Host-greenroom_session' : 'greenroom_session'
+}
+
 const windowMs = 60_000
 const mostProven = 1_000
 
 /** Makes the one authenticator of an application. */
 export function makeAuthenticator(deps: AppDeps): Authenticator {
+  const sessionCookie = sessionCookieAt(deps.config.publicUrl)
   const failures = countFailures({ limit: 30, windowMs, most: 10_000 })
   // Ids of tokens that were good before. Somebody else's failures behind the same proxy must not shut their
   // holders out; an id lets nobody in, it only leads to the comparison.

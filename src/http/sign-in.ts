@@ -2,7 +2,7 @@
 // cookie and, hashed, in the database (R9).
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { deleteSession, insertSession } from '../store/tokens.ts'
-import { type Authenticator, sessionCookie } from './authentication.ts'
+import { type Authenticator, sessionCookieAt } from './authentication.ts'
 import type { AppDeps } from './deps.ts'
 import { refuse } from './errors.ts'
 import { html } from './html.ts'
@@ -23,6 +23,7 @@ export async function signInRoutes(
     { parseAs: 'string', bodyLimit: maxFormBytes },
     async (_: FastifyRequest, body: string) => new URLSearchParams(body),
   )
+  const sessionCookie = sessionCookieAt(deps.config.publicUrl)
   const cookie = {
     path: '/',
     httpOnly: true,

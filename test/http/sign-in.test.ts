@@ -44,7 +44,14 @@ describe('signing in', () => {
       headers: { ...form, ...own },
       payload,
     })
-    expect(answer.cookies).toMatchObject([{ secure: true }])
+    expect(answer.cookies).toMatchObject([{ name: '__Host-greenroom_session', secure: true, path: '/' }])
+    expect(answer.cookies[0]).not.toHaveProperty('domain')
+    const secret = answer.cookies[0]?.value
+    const boardWith = (name: string) =>
+      secure.app.inject({ url: '/', headers: { host: 'localhost', cookie: `${name}=${secret}` } })
+    expect((await boardWith('__Host-greenroom_session')).statusCode).toBe(200)
+    // A cookie of this name may have been set by another host of the same site.
+    expect((await boardWith('greenroom_session')).statusCode).toBe(401)
     expect(answer.headers['strict-transport-security']).toBeDefined()
     await secure.close()
   })
