@@ -125,6 +125,8 @@ async function open(
 
   const admin = await ensureAdminToken(db, config, deps)
   if (admin.kind === 'written') print(`The first admin token is in ${admin.path}.`)
+  if (admin.kind === 'revoked')
+    print('The token in GREENROOM_ADMIN_TOKEN was revoked and lets nobody in; set it to another one.')
   const app = await buildApp({ ...deps, config, db, reserved, log, queues })
   onClose(() => app.close())
   await held?.release()

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
 import { OperatorError } from '../errors.ts'
 import type { Database } from '../store/database.ts'
-import { hasAdminToken, insertToken, lockTokens, type NewToken } from '../store/tokens.ts'
+import { findToken, hasAdminToken, insertToken, lockTokens, type NewToken } from '../store/tokens.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { hashSecret, makeToken, minForeignTokenLength, tokenIdOf } from './token-text.ts'
 
@@ -14,6 +14,8 @@ export type AdminToken =
   | { kind: 'notNeeded' }
   /** With the token of the configuration. */
   | { kind: 'configured' }
+  /** Not with the token of the configuration, which was revoked. */
+  | { kind: 'revoked' }
   /** With a token that was there before. */
   | { kind: 'present' }
   /** With the token that was just written to this file. */
@@ -39,7 +41,7 @@ export async function ensureAdminToken(
           `GREENROOM_ADMIN_TOKEN must be ${minForeignTokenLength} to 512 characters; make one with \`openssl rand -hex 32\`.`,
         )
       await insertToken(trx, adminToken(id, config.adminToken, now))
-      return { kind: 'configured' }
+      return { kind: (await findToken(trx, id))?.revoked_at === null ? 'configured' : 'revoked' }
     }
     if (await hasAdminToken(trx, now)) return { kind: 'present' }
     const { id, token } = makeToken()

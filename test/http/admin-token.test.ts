@@ -78,6 +78,15 @@ test('a configured token works whatever its form, and no file is written', async
   await expect(stat(join(home, 'deep'))).rejects.toThrow('ENOENT')
 })
 
+test('a configured token that was revoked stays so, which the start is told of', async () => {
+  const token = 'c3'.repeat(32)
+  await ensure(token)
+  const [row] = await fixture.deps.db.selectFrom('token').select('id').execute()
+  await revokeToken(fixture.deps.db, row?.id ?? '', new Date())
+  expect(await ensure(token)).toEqual({ kind: 'revoked' })
+  expect(await statusWith(token)).toBe(401)
+})
+
 test.each(['', 'admin', 'x'.repeat(31), 'x'.repeat(513)])(
   'a configured token of no strength stops the start',
   async (token) => {
