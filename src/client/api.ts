@@ -140,11 +140,16 @@ export function archiveVersion(
   return call(to, { method: 'POST', path, body: { reason } }, shape.moveOutcome)
 }
 
-/** The approval requests that wait for people, newest first; at most 200. */
+/** The approval requests that wait for people, newest first. */
 export async function listPendingApprovals(to: Connection): Promise<Approval[]> {
-  const answer = z.object({ approvals: z.array(shape.approval) })
-  const query = { state: 'pending', limit: 200 }
-  return (await call(to, { method: 'GET', path: 'approvals', query }, answer)).approvals
+  const found: Approval[] = []
+  for (let before: string | undefined; ; ) {
+    const query = { state: 'pending', limit: 200, before }
+    const answer = await call(to, { method: 'GET', path: 'approvals', query }, shape.approvalList)
+    found.push(...answer.approvals)
+    if (answer.next_before === null) return found
+    before = answer.next_before
+  }
 }
 
 /** Answers an approval request. */

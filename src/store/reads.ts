@@ -1,5 +1,5 @@
 // What the pages and the API show: queries only, nothing here changes anything.
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
 import { NotFoundError } from '../errors.ts'
 import type { ApprovalState } from '../machines/approval.ts'
 import type { Stage } from '../machines/model-version.ts'
@@ -132,9 +132,10 @@ function listChecksOf(db: Kysely<Database>, validationIds: string[]): Promise<Ch
     .execute()
 }
 
-/** Which requests to list, newest first. */
+/** Which requests to list, newest first; `before` is the id of one, and only older ones are wanted. */
 export type RequestFilter = {
   id?: string
+  before?: string
   state?: ApprovalState
   of?: { model_id: number; version: number }
   limit: number
@@ -151,6 +152,7 @@ export async function listRequestRecords(
     .selectAll('r')
     .select('m.name as model')
   if (filter.id !== undefined) query = query.where('r.id', '=', filter.id)
+  if (filter.before !== undefined) query = query.where(isOlderThan(filter.before))
   if (filter.state !== undefined) query = query.where('r.state', '=', filter.state)
   if (filter.of !== undefined)
     query = query.where('r.model_id', '=', filter.of.model_id).where('r.version', '=', filter.of.version)
@@ -163,6 +165,12 @@ export async function listRequestRecords(
     ...row,
     decisions: decisions.filter((answer) => answer.request_id === row.id),
   }))
+}
+
+/** That a request `r` stands behind another one; false when that is not there. */
+function isOlderThan(id: string): RawBuilder<boolean> {
+  return sql<boolean>`exists (select from approval_request as given where given.id = ${id}
+    and (r.opened_at < given.opened_at or (r.opened_at = given.opened_at and r.id > given.id)))`
 }
 
 function listDecisionsOf(db: Kysely<Database>, requestIds: string[]): Promise<Decision[]> {

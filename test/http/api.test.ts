@@ -205,6 +205,23 @@ describe('showing', () => {
     const one = (await call('GET', `/approvals/${requestId}`, fixture.as('viewer'))).body
     expect(one).toMatchObject({ id: requestId, model: 'listed', version: 1, incumbent_version: null })
   })
+
+  test('lists every request that waits, page by page, each once', async () => {
+    for (const name of ['paged-1', 'paged-2', 'paged-3']) await waiting(name)
+    const viewer = fixture.as('viewer')
+    const all = (await call('GET', '/approvals?state=pending&limit=200', viewer)).body
+    expect(all.next_before).toBeNull()
+    const seen: string[] = []
+    for (let before = ''; ; ) {
+      const { body } = await call('GET', `/approvals?state=pending&limit=1${before}`, viewer)
+      seen.push(...body.approvals.map(({ id }: { id: string }) => id))
+      if (body.next_before === null) break
+      before = `&before=${body.next_before}`
+    }
+    expect(seen).toEqual(all.approvals.map(({ id }: { id: string }) => id))
+    const unknown = await call('GET', '/approvals?before=00000000-0000-4000-8000-000000000000', viewer)
+    expect([unknown.status, unknown.body.approvals]).toEqual([200, []])
+  })
 })
 
 describe('deciding', () => {

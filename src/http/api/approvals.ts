@@ -23,15 +23,19 @@ export function approvalRoutes(app: App, deps: AppDeps): void {
         summary: 'List approval requests, newest first',
         querystring: z.strictObject({
           state: shape.approvalStates.optional().describe('Only requests that stand so.'),
+          before: z.guid().optional().describe('Only requests older than the one with this id.'),
           limit: wholeNumberInUrl(1, 200).default(50).describe('How many at most.'),
         }),
-        response: { 200: z.object({ approvals: z.array(shape.approval) }), ...shape.errors },
+        response: { 200: shape.approvalList, ...shape.errors },
       },
     },
     async ({ query }) => {
-      const { limit, state } = query
-      const filter = { limit, ...(state !== undefined && { state }) }
-      return { approvals: (await listRequestRecords(deps.db, filter)).map(viewApproval) }
+      const { limit, state, before } = query
+      const filter = { ...(state !== undefined && { state }), ...(before !== undefined && { before }) }
+      const found = await listRequestRecords(deps.db, { ...filter, limit: limit + 1 })
+      const page = found.slice(0, limit)
+      const next = found.length > limit ? (page.at(-1)?.id ?? null) : null
+      return { approvals: page.map(viewApproval), next_before: next }
     },
   )
 

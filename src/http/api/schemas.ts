@@ -124,6 +124,14 @@ export const approval = z
   })
   .meta({ id: 'Approval' })
 
+export const approvalList = z.object({
+  approvals: z.array(approval).describe('Newest first.'),
+  next_before: z
+    .string()
+    .nullable()
+    .describe('What to pass as `before` for older requests; null at the end.'),
+})
+
 export const version = standing
   .extend({
     exclusive: z.boolean().describe('In Production alone: its promotion archived the others.'),
