@@ -38,8 +38,12 @@ export async function checkIncumbent(
     const summary = `the model answers ${predicted.predicted[notFinite]} for row ${notFinite + 1} of ${rule.data}`
     return { verdict: 'failed', summary, measured: {}, digest: predicted.digest }
   }
-  const scoreOf = (run: Predicted) => scored(rule, run)
-  const figures = { candidate: scoreOf(predicted), incumbent: scoreOf(theirs) }
+  const figures = { candidate: scored(rule, predicted), incumbent: scored(rule, theirs) }
+  // Finite answers can be so far off that their squares are not.
+  if (!Number.isFinite(figures.incumbent))
+    throw new CheckErroredError(
+      `version ${incumbent.version} in Production could not be measured: its ${rule.metric} is no finite number`,
+    )
   const rows = predicted.actual.length
   return { ...compare(rule, figures, { rows, version: incumbent.version }), digest: predicted.digest }
 }

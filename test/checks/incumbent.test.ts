@@ -2,14 +2,14 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runCheck } from '../../src/checks/check.ts'
+import { type CheckSubject, runCheck } from '../../src/checks/check.ts'
 import { compare } from '../../src/checks/comparison.ts'
 import { CheckErroredError } from '../../src/checks/errored.ts'
 import { OperatorError } from '../../src/errors.ts'
 import type { IncumbentCheck } from '../../src/policy/policy.ts'
 import { type ModelSandbox, openSandbox } from '../../src/runtimes/sandbox.ts'
 import { folderWith } from '../runtimes/folder.ts'
-import { meanModel } from '../runtimes/onnx-writer.ts'
+import { meanModel, writeOnnx } from '../runtimes/onnx-writer.ts'
 import { diabetes, environment, published, rossmann, subject } from './subjects.ts'
 
 let sandbox: ModelSandbox
@@ -30,6 +30,30 @@ const rule: IncumbentCheck = {
 }
 const version = (number: number) => subject(`models/rossmann-ensemble-${number}.onnx`, { version: number })
 const inRossmann = () => environment(sandbox, { artifactRoots: [rossmann] })
+
+test('an incumbent that is too far off to be measured is not held against a better version', async () => {
+  const answering = (column: string) =>
+    writeOnnx({
+      inputs: [{ name: 'x', type: 'float64', shape: ['rows', 1] }],
+      outputs: [{ name: 'y', type: 'float64', shape: ['rows', 1] }],
+      nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
+      metadata: { 'greenroom.features': `["${column}"]` },
+    })
+  const files = { 'far.onnx': answering('far'), 'near.onnx': answering('near') }
+  const root = await folderWith({ ...files, 'x.csv': 'far,near,Sales\n1e200,2,1\n1e200,3,2\n' })
+  const [far, near] = [subject('far.onnx', { version: 1 }), subject('near.onnx')]
+  const measured = (candidate: CheckSubject, incumbent: CheckSubject) =>
+    runCheck(
+      { ...rule, data: 'x.csv' },
+      { ...candidate, version: 2 },
+      { ...incumbent, version: 1 },
+      environment(sandbox, { artifactRoots: [root] }),
+    )
+  await expect(measured(near, far)).rejects.toThrow(
+    new CheckErroredError('version 1 in Production could not be measured: its rmspe is no finite number'),
+  )
+  expect(await measured(far, near)).toMatchObject({ verdict: 'failed' })
+})
 
 describe('without another version in Production', () => {
   test.each([
