@@ -4,10 +4,11 @@
 //   K1. An entry appears whole, by a rename of what was fetched and found to have its digest, and goes by a rename.
 //   K2. What is handed on was hashed as it was read, and has the digest that was asked for; the cache is not trusted.
 //   K3. Any number of processes may do any of this at once.
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Artifact, readArtifact } from '../runtimes/artifact.ts'
 import { UnreadableSourceError } from '../runtimes/source.ts'
+import { removeLeftovers } from './leftovers.ts'
 
 /** The artifact is not the one that was recorded: its digest is another one. */
 export class DigestMismatchError extends Error {
@@ -58,7 +59,7 @@ async function readEntry(folder: string, entry: string, wanted: Wanted): Promise
 
 async function fill(folder: string, entry: string, wanted: Wanted, fetch: Fetch): Promise<Artifact> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  await removeStale(folder)
+  await removeLeftovers(folder, unfinished, staleMs)
   const own = await mkdtemp(join(folder, unfinished))
   try {
     const place = join(own, 'artifact')
@@ -75,17 +76,4 @@ async function fill(folder: string, entry: string, wanted: Wanted, fetch: Fetch)
 
 function read(place: string, { maxBytes }: Wanted): Promise<Artifact> {
   return readArtifact(place, [join(place, '..')], { maxBytes, keepContent: true })
-}
-
-/** What processes that were killed have left behind. */
-async function removeStale(folder: string): Promise<void> {
-  const names = await readdir(folder)
-  for (const name of names.filter((one) => one.startsWith(unfinished))) {
-    const place = join(folder, name)
-    const age = await stat(place).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    )
-    if (age > staleMs) await rm(place, { recursive: true, force: true })
-  }
 }

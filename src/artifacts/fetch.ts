@@ -10,6 +10,7 @@ import {
 } from '../runtimes/source.ts'
 import { type DownloadLimits, download } from './download.ts'
 import { openHttp } from './http.ts'
+import { removeLeftovers } from './leftovers.ts'
 import { type Place, type Places, shown } from './remote.ts'
 import { openS3 } from './s3.ts'
 import { askTracking, isTracked, noTracking, openTracked } from './tracking-server.ts'
@@ -20,6 +21,10 @@ const kinds: Record<string, Place> = {
   s3: openS3,
   'mlflow-artifacts': openTracked,
 }
+
+const temporary = 'greenroom-artifact-'
+// A check may take 24 hours to fetch an artifact, and as long to use it.
+const staleMs = 3 * 24 * 3_600_000
 
 /** Where an artifact turned out to be: on this machine, or at an address from which it may be fetched. */
 export type Located = { kind: 'local'; source: string } | { kind: 'remote'; uri: string }
@@ -94,7 +99,8 @@ export async function withArtifact<T>(
 ): Promise<T> {
   const located = await locate(source, places, limits.signal)
   if (located.kind === 'local') return use(located.source, [])
-  const folder = await mkdtemp(join(tmpdir(), 'greenroom-artifact-'))
+  await removeLeftovers(tmpdir(), temporary, staleMs)
+  const folder = await mkdtemp(join(tmpdir(), temporary))
   try {
     const place = join(folder, 'artifact')
     await fetchArtifact(located.uri, place, places, limits)

@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { download } from '../../src/artifacts/download.ts'
-import { fetchArtifact } from '../../src/artifacts/fetch.ts'
+import { fetchArtifact, withArtifact } from '../../src/artifacts/fetch.ts'
 import { openHttp } from '../../src/artifacts/http.ts'
 import { placesBelow } from '../../src/artifacts/settings.ts'
 import { sha256 } from '../../src/canonical-json.ts'
@@ -119,4 +119,28 @@ test('nobody listening is not the fault of the artifact', async () => {
   const failure = fetched('http://127.0.0.1:1/m.onnx')
   await expect(failure).rejects.toMatchObject({ name: 'UnavailableSourceError' })
   await expect(failure).rejects.toThrow('cannot be reached')
+})
+
+test('an artifact is removed after its use, and what killed processes left of theirs after three days', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'greenroom-temporary-'))
+  vi.stubEnv('TMPDIR', folder)
+  onTestFinished(async () => {
+    vi.unstubAllEnvs()
+    await rm(folder, { recursive: true })
+  })
+  for (const [name, days] of [
+    ['greenroom-artifact-old', 4],
+    ['greenroom-artifact-new', 2],
+    ['of-others', 4],
+  ] as const) {
+    await mkdir(join(folder, name))
+    const changed = new Date(Date.now() - days * 24 * 3_600_000)
+    await utimes(join(folder, name), changed, changed)
+  }
+  const limits = { maxBytes: 1_000, signal: patient() }
+  const text = await withArtifact(`${server.url}/m.onnx`, anywhere, limits, (place) =>
+    readFile(place, 'utf8'),
+  )
+  expect(text).toBe('weights')
+  expect((await readdir(folder)).sort()).toEqual(['greenroom-artifact-new', 'of-others'])
 })
