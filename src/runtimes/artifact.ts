@@ -37,7 +37,7 @@ type Limits = { maxBytes: number; keepContent: boolean; signal?: AbortSignal }
 export async function readArtifact(source: string, roots: string[], limits: Limits): Promise<Artifact> {
   const top = await locate(source, roots)
   const isFolder = await explained(source, async () => (await stat(top)).isDirectory())
-  const paths = isFolder ? (await listFiles(top, source)).sort() : [basename(top)]
+  const paths = isFolder ? (await listFiles(top, source, limits.signal)).sort() : [basename(top)]
   const files: ArtifactFile[] = []
   let bytes = 0
   for (const path of paths) {
@@ -91,9 +91,10 @@ function isUnder(path: string, root: string): boolean {
 }
 
 /** Every file below a folder, as relative paths; a folder that holds anything else is refused. */
-async function listFiles(top: string, source: string): Promise<string[]> {
+async function listFiles(top: string, source: string, signal?: AbortSignal): Promise<string[]> {
   const files: string[] = []
   const walk = async (folder: string): Promise<void> => {
+    signal?.throwIfAborted() // There is no bound on folders without files.
     for (const entry of await readdir(join(top, folder), { withFileTypes: true })) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`
       if (entry.isDirectory()) await walk(path)

@@ -239,3 +239,16 @@ async function waitUntilReading(path: string): Promise<void> {
     }
   }
 }
+
+test('looking for files ends with the reason of its signal, however many folders hold none', async () => {
+  const root = await folderWith({ 'm/z/MLmodel': 'flavors: {}' })
+  for (let index = 0; index < 200; index += 1) await mkdir(join(root, 'm', `empty-${index}`))
+  let looks = 0
+  const signal = new AbortController().signal
+  signal.throwIfAborted = () => {
+    looks += 1
+    if (looks > 100) throw new Error('superseded')
+  }
+  await expect(readArtifact('m', [root], { ...limits, signal })).rejects.toThrow('superseded')
+  expect(looks).toBe(101)
+})
