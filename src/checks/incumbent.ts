@@ -17,11 +17,7 @@ export async function checkIncumbent(
 ): Promise<Finding> {
   if (incumbent === null) return unopposed('there is nothing in Production to compare with')
   if (incumbent.version === candidate.version) return unopposed('this version is the one in Production')
-  const predict = ({ source }: CheckSubject): Promise<Run> => {
-    const data = { file: rule.data, target: rule.target }
-    return runModel({ kind: 'predict', data }, source, rule.timeoutMs, env)
-  }
-  const [itsRun, ours] = await Promise.all([predict(incumbent), predict(candidate)])
+  const [itsRun, ours] = await predictBoth(rule, [incumbent, candidate], env)
   if (ours.kind === 'unusable')
     return {
       verdict: 'failed',
@@ -46,6 +42,23 @@ export async function checkIncumbent(
     )
   const rows = predicted.actual.length
   return { ...compare(rule, figures, { rows, version: incumbent.version }), digest: predicted.digest }
+}
+
+/** Runs both at once; when one cannot be run, the other one is ended, for nobody waits for it any more. */
+async function predictBoth(
+  { data: file, target, timeoutMs }: IncumbentCheck,
+  [one, other]: [CheckSubject, CheckSubject],
+  env: CheckEnvironment,
+): Promise<[Run, Run]> {
+  const over = new AbortController()
+  const own = { ...env, signal: AbortSignal.any([env.signal, over.signal]) }
+  const predict = ({ source }: CheckSubject) =>
+    runModel({ kind: 'predict', data: { file, target } }, source, timeoutMs, own)
+  try {
+    return await Promise.all([predict(one), predict(other)])
+  } finally {
+    over.abort()
+  }
 }
 
 /** The incumbent's predictions; whatever is wrong with them is not the candidate's fault. */

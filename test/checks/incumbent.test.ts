@@ -1,7 +1,9 @@
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { UnavailableSourceError } from '../../src/artifacts/remote.ts'
+import { placesBelow } from '../../src/artifacts/settings.ts'
 import { type CheckSubject, runCheck } from '../../src/checks/check.ts'
 import { compare } from '../../src/checks/comparison.ts'
 import { CheckErroredError } from '../../src/checks/errored.ts'
@@ -30,6 +32,22 @@ const rule: IncumbentCheck = {
 }
 const version = (number: number) => subject(`models/rossmann-ensemble-${number}.onnx`, { version: number })
 const inRossmann = () => environment(sandbox, { artifactRoots: [rossmann] })
+
+test('when one of the two cannot be run, the other one is not left running', async () => {
+  const alone = openSandbox({ size: 1 })
+  onTestFinished(() => alone.close())
+  const data = { ...rule, target: 'progression', metric: 'rmse' as const, timeoutMs: 60_000 }
+  const away = subject('http://127.0.0.1:1/m.onnx', { version: 1 })
+  const env = environment(alone, { places: placesBelow(['http://127.0.0.1:1/'], null) })
+  await expect(runCheck(data, subject('spin.onnx'), away, env)).rejects.toThrow(UnavailableSourceError)
+  const next = runCheck(
+    { ...data, timeoutMs: 20_000 },
+    subject('good.onnx'),
+    subject('good.onnx', { version: 1 }),
+    env,
+  )
+  expect(await next).toMatchObject({ verdict: 'passed' })
+})
 
 test('an incumbent that is too far off to be measured is not held against a better version', async () => {
   const answering = (column: string) =>
