@@ -132,6 +132,8 @@ async function blamed<T>(what: string, act: () => Promise<T>): Promise<T> {
     const said = error instanceof Error ? error.message : String(error)
     const reason = said
       .replace(/^.*ERROR_MESSAGE: /s, '')
+      // Where in its own source it stood: a file and line, and the signature of the function.
+      .replace(/^\/\S+:\d+ [^()]*\([^()]*\)(?: const)? /, '')
       .replaceAll(/\s+/g, ' ')
       .slice(0, 300)
     throw new UnusableModelError(`${what}: ${reason}`)

@@ -101,6 +101,16 @@ describe('a model is unusable, in one sentence, when', () => {
       'in shape [3, 2]',
     ],
     ['its bytes are noise', { 'm.onnx': Buffer.alloc(64, 0xff) }, 'the model does not load: '],
+    [
+      'its format is newer than the runtime',
+      { 'm.onnx': Buffer.concat([meanModel(2), Buffer.from([1 * 8, 99])]) },
+      'the model does not load: Unsupported model IR version: 99, max supported IR version: ',
+    ],
+    [
+      'its operators are newer than the runtime',
+      { 'm.onnx': Buffer.concat([meanModel(2), Buffer.from([8 * 8 + 2, 4, 8 + 2, 0, 2 * 8, 99])]) },
+      'Opset 99 is under development and support for this is limited',
+    ],
     ['its file is empty', { 'm.onnx': '' }, 'the model does not load: '],
     ['it takes text', { 'm.onnx': writeOnnx({ ...wide, inputs: text, nodes: [] }) }, 'the model'],
     [
