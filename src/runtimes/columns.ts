@@ -88,10 +88,14 @@ export function feedsFor(layout: Layout, table: Map<string, Float64Array>, from:
   })
 }
 
-/** One row of zeros, or as many as the model insists on, in the shapes of its own inputs. *Pure.* */
-export function zerosFor(inputs: ModelInput[]): Feed[] {
+/**
+ * One row of zeros, or as many as the model insists on, in the shapes of its own inputs; as many columns as have names
+ * where any number goes, else one. *Pure.*
+ */
+export function zerosFor({ inputs, features }: Pick<LoadedModel, 'inputs' | 'features'>): Feed[] {
+  const columns = inputs.length === 1 ? (features?.length ?? 1) : 1
   return inputs.map((input) => {
-    const dims = input.shape.map((size) => size ?? 1)
+    const dims = input.shape.map((size, axis) => size ?? (axis === 1 ? columns : 1))
     return { input, dims, values: new Float64Array(dims.reduce((count, size) => count * size, 1)) }
   })
 }

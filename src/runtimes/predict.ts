@@ -73,12 +73,22 @@ async function trySample(task: SmokeTask, model: LoadedModel, data: { file: stri
 }
 
 async function tryZeros(model: LoadedModel): Promise<Sample> {
-  const feeds = zerosFor(model.inputs)
-  const answer = await run(model, feeds)
+  const feeds = zerosFor(model)
+  const answer = await run(model, feeds).catch((error) => hintAtData(error, model))
   const rows = feeds[0]?.dims[0] ?? 1
   if ((answer.dims.length > 0 && answer.dims[0] !== rows) || answer.values.length === 0)
     throw new UnusableModelError(`the model answers ${rows} rows in shape [${answer.dims.join(', ')}]`)
   return { rows, notFinite: firstNotFinite(answer), oneRow: () => feeds }
+}
+
+/** Says of a model that zeros may not fit how to give it what does. */
+function hintAtData(error: unknown, { inputs }: LoadedModel): never {
+  const open = inputs.find(({ shape }) => shape.slice(1).includes(null))
+  if (open === undefined || !(error instanceof UnusableModelError)) throw error
+  throw new UnusableModelError(
+    `${error.message}; the zeros that it was given may not fit, because its input ${open.name} leaves its shape ` +
+      'open: give the smoke check data',
+  )
 }
 
 function firstNotFinite({ values, dims }: Answer): Measured['notFinite'] {

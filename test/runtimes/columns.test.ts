@@ -106,11 +106,20 @@ test('a table of nothing but the target feeds no model', () => {
 })
 
 test('zeros have the shape of the input, with one for each size that is open', () => {
-  expect(zerosFor([{ name: 'x', type: 'float32', shape: [null, 3, null] }])).toEqual([
+  const inputs = [{ name: 'x', type: 'float32', shape: [null, 3, null] }]
+  expect(zerosFor({ inputs, features: null })).toEqual([
     {
       input: { name: 'x', type: 'float32', shape: [null, 3, null] },
       values: new Float64Array(3),
       dims: [1, 3, 1],
     },
+  ])
+})
+
+test('zeros have as many columns as the model names, where any number goes', () => {
+  const dims = (features: string[] | null) => zerosFor({ inputs: [matrix(null)], features })[0]?.dims
+  expect([dims(['a', 'b', 'c']), dims(null)]).toEqual([
+    [1, 3],
+    [1, 1],
   ])
 })

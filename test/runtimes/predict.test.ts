@@ -225,6 +225,26 @@ describe('a smoke task', () => {
     })
   })
 
+  test('without data fits the columns that the model names, and says what to do where it can only guess', async () => {
+    const scaled = (metadata: Record<string, string>) =>
+      writeOnnx({
+        inputs: [{ name: 'x', shape: ['rows', 'columns'] }],
+        outputs: [{ name: 'y', shape: ['rows', 1] }],
+        nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
+        constants: [{ name: 'w', values: [1, 10], shape: [2, 1] }],
+        metadata,
+      })
+    const named = { 'm.onnx': scaled({ 'greenroom.features': '["a", "b"]' }) }
+    expect(await smoke(named, false)).toMatchObject({ kind: 'measured', rows: 1 })
+    expect(await smoke({ 'm.onnx': scaled({}) }, false)).toMatchObject({
+      kind: 'unusable',
+      message: expect.stringMatching(
+        /does not run: .*; the zeros .* may not fit, .* give the smoke check data$/,
+      ),
+    })
+    expect(await smoke({ 'm.onnx': scaled({}) })).toMatchObject({ kind: 'measured' })
+  })
+
   test('without data is not taken in by a model that answers nothing', async () => {
     const empty = writeOnnx({
       inputs: [{ name: 'x', shape: ['rows', 0] }],
