@@ -467,6 +467,7 @@ describe('tokens', () => {
     ['a blank name', { name: ' ', roles: ['viewer'] }],
     ['a name of two lines', { name: 'a\nb', roles: ['viewer'] }],
     ['a name like a Slack user', { name: 'slack:U1', roles: ['viewer'] }],
+    ['a name like a Slack user in a wide script', { name: 'ｓlack：U1', roles: ['viewer'] }],
     ['a life of no length', { name: 'x', roles: ['viewer'], expires_in: '0s' }],
     ['a life beyond any use', { name: 'x', roles: ['viewer'], expires_in: '9999d' }],
     ['a life in words', { name: 'x', roles: ['viewer'], expires_in: 'a week' }],

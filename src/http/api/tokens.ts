@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseDuration } from '../../duration.ts'
 import { InvalidInputError, NotFoundError } from '../../errors.ts'
+import { foldName } from '../../policy/people.ts'
 import { insertToken, listTokens, revokeToken } from '../../store/tokens.ts'
 import { callerOf } from '../access.ts'
 import type { App, AppDeps } from '../deps.ts'
@@ -14,7 +15,9 @@ const tags = ['Tokens']
 const longestMs = 3_650 * 24 * 3_600_000
 
 // A name is one line; a colon would make it look like a source of webhooks or a Slack user.
-const holder = filledText(256).regex(/^[^\p{Cc}:]+$/u, 'must be one line without ":"')
+const holder = filledText(256)
+  .regex(/^[^\p{Cc}:]+$/u, 'must be one line without ":"')
+  .refine((name) => !foldName(name).includes(':'), 'must be one line without ":" of any width')
 
 /** Adds the routes that make, list and revoke tokens. */
 export function tokenRoutes(app: App, deps: AppDeps): void {
