@@ -10,8 +10,7 @@ export default defineConfig({
     globalSetup: ['test/helpers/global-setup.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
-    // The scenarios bound how long a recovery takes, so little else may use the machine while they run. They wait most of
-    // the time, so two at once do.
+    // The scenarios bound how long a recovery takes, so nothing else may use the machine while they run.
     projects: [
       {
         extends: true,
@@ -29,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'scenarios',
           include: [scenarios],
-          maxWorkers: 2,
+          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },

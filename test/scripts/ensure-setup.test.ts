@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -85,7 +85,7 @@ test('a failed installation shows what npm said and what to do, runs nothing, an
 
 test('Ctrl-C during the installation ends npm and gives the lock back', async () => {
   const { child, ended } = startIn(dir, ['scripts/run.mjs', 'program.mjs'], { FAKE_NPM: 'hang' })
-  await until('npm', () => existsSync(join(dir, 'npm-pid')))
+  await until('npm', () => existsSync(join(dir, 'npm-pid')) && readFileSync(join(dir, 'npm-pid')).length > 0)
   child.kill('SIGINT')
   expect(await ended).toMatchObject({ code: 130, stdout: '' })
   expect(existsSync(lockFile())).toBe(false)
