@@ -9,7 +9,8 @@ import {
   loadRequest,
   saveApproval,
 } from '../store/approvals.ts'
-import { appendCommands, cancelCommands, cancelDeadline, type NewCommand } from '../store/commands.ts'
+import { cancelCommands, cancelDeadline } from '../store/cancelled-commands.ts'
+import { appendCommands, type NewCommand } from '../store/commands.ts'
 import type { Database } from '../store/database.ts'
 import type { Actor } from '../store/events.ts'
 import type { LockedModel } from '../store/models.ts'

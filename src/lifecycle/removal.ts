@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import { cancelLookups } from '../store/cancelled-commands.ts'
 import type { Database } from '../store/database.ts'
 import { deleteModelRow, deleteVersionRow } from '../store/deletion.ts'
 import { type Actor, recordEvent } from '../store/events.ts'
@@ -53,6 +54,7 @@ export function deleteModel(
     const incumbent = await findIncumbent(trx, model.id)
     if (incumbent !== null && isGated(model, deps)) return { kind: 'refused', why: inProduction(incumbent) }
     for (const version of await listBusyVersions(trx, model)) await abandonWork(trx, model, version, by, deps)
+    await cancelLookups(trx, model.name) // whoever takes the name is another model
     const now = deps.now()
     await recordEvent(trx, model, { version: null, type: 'modelDeleted', from: null, to: null }, by, now)
     await deleteModelRow(trx, model, now)

@@ -219,28 +219,6 @@ export async function giveBack(db: Kysely<Database>, attempt: Attempt, delayMs =
     .execute()
 }
 
-/** Cancels commands that have not ended. *Idempotent.* */
-export async function cancelCommands(trx: Transaction<Database>, ids: string[]): Promise<void> {
-  if (ids.length === 0) return
-  await trx
-    .updateTable('command')
-    .set({ status: 'cancelled', lease_until: null, finished_at: sql`clock_timestamp()` })
-    .where('id', 'in', ids)
-    .where('status', 'in', ['pending', 'queued', 'running'])
-    .execute()
-}
-
-/** Cancels the deadline of a request that has ended. *Idempotent.* */
-export async function cancelDeadline(trx: Transaction<Database>, requestId: string): Promise<void> {
-  await trx
-    .updateTable('command')
-    .set({ status: 'cancelled', lease_until: null, finished_at: sql`clock_timestamp()` })
-    .where('kind', '=', sql.lit('expireRequest'))
-    .where(sql<string>`payload ->> 'requestId'`, '=', requestId)
-    .where(isIn('pending', 'queued'))
-    .execute()
-}
-
 /** Tells whether a rewrite of a request's message is to come that no worker has begun. */
 export async function isRewriteWaiting(db: Kysely<Database>, requestId: string): Promise<boolean> {
   const row = await db

@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { placesBelow } from '../../src/artifacts/settings.ts'
+import { LostLeaseError } from '../../src/errors.ts'
+import { deleteModel } from '../../src/lifecycle/removal.ts'
 import { type Registration, register } from '../../src/lifecycle.ts'
 import { finishCommand } from '../../src/store/commands.ts'
 import { findTaggedVersion } from '../../src/store/versions.ts'
@@ -78,6 +80,25 @@ test.each([
   ['a run whose id is none', ofModel, 'r 1'],
 ])('%s leaves the version without a run', async (_, over, run) => {
   expect(await readOf([sales], over, run)).toEqual({ commands: 1, tags: {}, run: null })
+})
+
+test('what is read for a model that was deleted meanwhile is said of no other that took its name', async () => {
+  const { db, close } = await openTestDatabase()
+  onTestFinished(close)
+  const models = { 'm-1': { name: 'model', artifact_uri: 's3://b/m', source_run_id: 'r1' } }
+  const runs = { r1: { artifact_uri: 's3://b/r1', datasets: [sales] } }
+  const server = await startTracking({ artifacts: {}, runs, models }, 'Bearer t')
+  onTestFinished(() => server.close())
+  const places = placesBelow([], { url: server.url, authorization: 'Bearer t' })
+  const deps = { ...lifecycleDeps(), readsRuns: true }
+  await register(db, registration('m', ofModel), actor('ci'), deps)
+  const [command] = (await claimAll(db)).filter((claimed) => claimed.kind === 'readDataset')
+  if (command === undefined) throw new Error('nothing was to be read')
+  await deleteModel(db, 'm', actor('dora'), deps)
+  await register(db, registration('m'), actor('ci'), lifecycleDeps())
+  const late = runReadDataset(commandDeps(db, deps, { places }), command, new AbortController().signal)
+  await expect(late).rejects.toThrow(LostLeaseError)
+  expect(await findTaggedVersion(db, { name: 'm', version: 1 })).toMatchObject({ tags: {}, run_id: null })
 })
 
 test('nobody is asked where there is no tracking server', async () => {
