@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely'
-import { deleteAlias, findAlias, saveAlias } from '../store/aliases.ts'
+import { findAlias } from '../store/aliases.ts'
 import type { Database } from '../store/database.ts'
-import { type Actor, recordEvent } from '../store/events.ts'
+import type { Actor } from '../store/events.ts'
 import { lockModel } from '../store/models.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { loadVersion, type VersionRef } from '../store/versions.ts'
+import { dropAlias, pointAlias } from './alias-changes.ts'
 import type { Answerer } from './answer.ts'
 import type { LifecycleDeps } from './deps.ts'
 import { isProtectedAlias } from './protected-aliases.ts'
@@ -52,14 +53,7 @@ function giveAlias(
     const model = await lockModel(trx, ref.name)
     const version = await loadVersion(trx, model, ref.version)
     if (isProtectedAlias(deps.policy, model.name, alias) && version.stage !== 'Production') return false
-    const before = await findAlias(trx, model, alias)
-    const entry = { version: ref.version, type: 'aliasSet', from: version, to: version } as const
-    const detail = { alias, before }
-    await Promise.all([
-      saveAlias(trx, model, alias, ref.version),
-      recordEvent(trx, model, { ...entry, detail, unnoticed: true }, by, deps.now()),
-      publish(trx, model, { kind: 'aliasSet', alias, version: ref.version }, by, deps.now()),
-    ])
+    await pointAlias(trx, model, alias, version, await findAlias(trx, model, alias), by, deps)
     return true
   })
 }
@@ -76,9 +70,8 @@ export function removeAlias(
   return inTransaction(db, async (trx): Promise<AliasOutcome> => {
     const model = await lockModel(trx, name)
     const before = await findAlias(trx, model, alias)
-    const tell = () => publish(trx, model, { kind: 'aliasDeleted', alias }, by, deps.now())
     if (before === null) {
-      await tell() // as MLflow does, and as tags are
+      await publish(trx, model, { kind: 'aliasDeleted', alias }, by, deps.now()) // as MLflow does, and as of tags
       return { kind: 'done' }
     }
     if (isProtectedAlias(deps.policy, model.name, alias) && !from.mayApprove)
@@ -86,13 +79,7 @@ export function removeAlias(
         kind: 'forbidden',
         why: `The alias "${alias}" is protected; only an approver may take it away.`,
       }
-    const version = await loadVersion(trx, model, before)
-    const entry = { version: before, type: 'aliasRemoved', from: version, to: version } as const
-    await Promise.all([
-      deleteAlias(trx, model, alias),
-      recordEvent(trx, model, { ...entry, detail: { alias }, unnoticed: true }, by, deps.now()),
-      tell(),
-    ])
+    await dropAlias(trx, model, alias, await loadVersion(trx, model, before), by, deps)
     return { kind: 'done' }
   })
 }

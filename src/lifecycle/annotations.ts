@@ -2,12 +2,19 @@
 // it stands in the history.
 import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../store/database.ts'
-import { saveModelDescription, saveRun, saveVersionDescription } from '../store/descriptions.ts'
+import { saveModelDescription, saveVersionDescription } from '../store/descriptions.ts'
 import type { Actor } from '../store/events.ts'
 import { type LockedModel, lockModel } from '../store/models.ts'
 import { deleteModelTag, deleteVersionTag, saveModelTags, saveVersionTag } from '../store/tags.ts'
 import { inTransaction } from '../store/transaction.ts'
-import { findTaggedVersion, loadVersion, type VersionRef, type VersionRow } from '../store/versions.ts'
+import {
+  findTaggedVersion,
+  findVersion,
+  loadVersion,
+  saveLearned,
+  type VersionRef,
+  type VersionRow,
+} from '../store/versions.ts'
 import { publish } from './publish.ts'
 
 /** Describes a model. Throws NotFoundError, as everything here does. */
@@ -97,8 +104,8 @@ export async function noteTag(
 /** Says which run made a version of which nobody has said it. *Idempotent.* */
 export async function noteRun(trx: Transaction<Database>, ref: VersionRef, runId: string): Promise<void> {
   await lockModel(trx, ref.name)
-  const version = await findTaggedVersion(trx, ref)
-  if (version?.run_id === null) await saveRun(trx, version, runId)
+  const version = await findVersion(trx, ref)
+  if (version?.run_id === null) await saveLearned(trx, version, { run_id: runId })
 }
 
 /** Takes a tag off a version. *Idempotent.* */

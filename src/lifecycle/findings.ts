@@ -16,7 +16,7 @@ import {
   type RunningValidation,
   saveFinding,
 } from '../store/validations.ts'
-import { findVersion, saveDigest, type VersionRow } from '../store/versions.ts'
+import { findVersion, saveLearned, type VersionRow } from '../store/versions.ts'
 import type { LifecycleDeps } from './deps.ts'
 
 /** One attempt at one check of one validation. */
@@ -73,7 +73,7 @@ async function conclude(
   const by: Actor = { principal: 'greenroom', channel: 'worker', traceId }
   const detail = { validationId: validation.id, suite: validation.suite, checks: checks.map(summaryOf) }
   leaveToCommit(trx, closeValidation(trx, validation.id, status, digest, deps.now()))
-  if (isNewDigest) leaveToCommit(trx, saveDigest(trx, seen))
+  if (isNewDigest) leaveToCommit(trx, saveLearned(trx, seen, { digest }))
   await advanceIn(trx, model, seen, eventOf(validation, status, model, deps), by, deps, { reason, detail })
 }
 

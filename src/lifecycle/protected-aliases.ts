@@ -1,13 +1,13 @@
 // Aliases that the policy protects: to whoever loads a model by one, it is the gate, so it names what is in Production.
 import type { Transaction } from 'kysely'
 import type { Policy } from '../policy/policy.ts'
-import { deleteAlias, listAliasesOf, saveAlias } from '../store/aliases.ts'
+import { listAliasesOf } from '../store/aliases.ts'
 import type { Database } from '../store/database.ts'
-import { type Actor, recordEvent } from '../store/events.ts'
+import type { Actor } from '../store/events.ts'
 import type { LockedModel } from '../store/models.ts'
 import { findIncumbent, loadVersion, type VersionRow } from '../store/versions.ts'
+import { dropAlias, pointAlias } from './alias-changes.ts'
 import type { LifecycleDeps } from './deps.ts'
-import { publish } from './publish.ts'
 
 /** Whether an alias names only what is in Production. *Pure.* */
 export function isProtectedAlias(policy: Policy, model: string, alias: string): boolean {
@@ -34,18 +34,8 @@ export async function passAliasesOn(
   if (concerned.length === 0) return
   const successor = supersededBy ?? (await findIncumbent(trx, model.id))
   const heir = successor === null ? null : await loadVersion(trx, model, successor)
-  const why = { reason: `version ${left.version} left Production`, unnoticed: true } as const
+  const reason = `version ${left.version} left Production`
   for (const alias of concerned)
-    if (heir === null) {
-      await deleteAlias(trx, model, alias)
-      const entry = { version: left.version, type: 'aliasRemoved', from: left, to: left, ...why } as const
-      await recordEvent(trx, model, { ...entry, detail: { alias } }, by, deps.now())
-      await publish(trx, model, { kind: 'aliasDeleted', alias }, by, deps.now())
-    } else {
-      const { version } = heir
-      await saveAlias(trx, model, alias, version)
-      const entry = { version, type: 'aliasSet', from: heir, to: heir, ...why } as const
-      await recordEvent(trx, model, { ...entry, detail: { alias, before: left.version } }, by, deps.now())
-      await publish(trx, model, { kind: 'aliasSet', alias, version }, by, deps.now())
-    }
+    if (heir === null) await dropAlias(trx, model, alias, left, by, deps, reason)
+    else await pointAlias(trx, model, alias, heir, left.version, by, deps, reason)
 }

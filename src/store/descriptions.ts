@@ -31,17 +31,3 @@ export async function saveVersionDescription(
     .where('version', '=', version)
     .execute()
 }
-
-/** Writes which run made a version. */
-export async function saveRun(
-  trx: Transaction<Database>,
-  { model_id, version }: VersionRow,
-  runId: string,
-): Promise<void> {
-  await trx
-    .updateTable('model_version')
-    .set({ run_id: runId })
-    .where('model_id', '=', model_id)
-    .where('version', '=', version)
-    .execute()
-}

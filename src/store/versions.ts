@@ -163,14 +163,15 @@ export async function markExclusive(trx: Transaction<Database>, row: VersionRow)
     .execute()
 }
 
-/** Writes the digest that a validation saw, where none was declared at registration. */
-export async function saveDigest(
+/** Writes what was learned of a version that nobody said at its registration: its digest, or the run that made it. */
+export async function saveLearned(
   trx: Transaction<Database>,
-  row: Pick<VersionRow, 'model_id' | 'version' | 'digest'>,
+  row: Pick<VersionRow, 'model_id' | 'version'>,
+  learned: { digest: string | null } | { run_id: string },
 ): Promise<void> {
   await trx
     .updateTable('model_version')
-    .set({ digest: row.digest })
+    .set(learned)
     .where('model_id', '=', row.model_id)
     .where('version', '=', row.version)
     .execute()
