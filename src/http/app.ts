@@ -67,7 +67,7 @@ export async function buildApp(deps: AppDeps, changes: Partial<Limits> = {}): Pr
 
   await collectDocs(app)
   await app.register(webhookRoutes, { deps, metrics })
-  await app.register(apiRoutes, { prefix: '/api/v1', deps })
+  await app.register(apiRoutes, { prefix: '/api/v1', deps, authenticator })
   await app.register(mlflowRoutes, { deps })
   await slackRoutes(app, deps)
   await app.register(signInRoutes, { deps, authenticator })

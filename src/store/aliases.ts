@@ -67,7 +67,7 @@ export async function findAliasedVersion(
   alias: string,
 ): Promise<RegistryVersion | undefined> {
   const { rows } = await sql<RegistryVersion>`
-    select ${versionColumns}
+    select ${sql.raw(versionColumns)}
     from registered_model m
     join registered_model_alias named on named.model_id = m.id
     join model_version v on v.model_id = m.id and v.version = named.version

@@ -51,7 +51,7 @@ type VersionJson = Omit<RegistryVersion, 'created_at' | 'updated_at'> & {
 export type ModelRow = Omit<RegistryModel, 'latest_versions'> & { latest_versions: VersionJson[] }
 
 /** The columns of a {@link RegistryVersion}, where `v` is its row and `m` its model's. */
-export const versionColumns = sql`
+export const versionColumns = `
   m.name, v.version, v.stage, v.state, v.author, v.description, v.source, v.run_id, v.run_link, v.download_uri,
   v.digest, v.created_at, v.updated_at,
   coalesce((
@@ -65,7 +65,7 @@ export const versionColumns = sql`
  * Of each stage the version of model `m` with the highest number, as JSON. The interval of one stage leaves the index
  * on stages as the only one in the order asked for; by numbers alone, a stage without versions would be sought in all.
  */
-const latestVersions = sql`coalesce((
+const latestVersions = `coalesce((
   select json_agg(row_to_json(latest) order by latest.version)
   from (
     select ${versionColumns}
@@ -77,7 +77,7 @@ const latestVersions = sql`coalesce((
   ) latest), '[]')`
 
 /** The columns of a {@link ModelRow}, where `m` is the model's row. */
-export const modelColumns = sql`
+export const modelColumns = `
   m.name, m.description, m.created_at, m.updated_at,
   ${latestVersions} as latest_versions,
   coalesce((
@@ -95,7 +95,7 @@ export function asModel(row: ModelRow): RegistryModel {
 /** Loads a model. Throws NotFoundError with MLflow's words. */
 export async function loadModelRecord(db: Kysely<Database>, name: string): Promise<RegistryModel> {
   const { rows } = await sql<ModelRow>`
-    select ${modelColumns} from registered_model m where m.name = ${name}`.execute(db)
+    select ${sql.raw(modelColumns)} from registered_model m where m.name = ${name}`.execute(db)
   const [row] = rows
   if (row === undefined) throw noModel(name)
   return asModel(row)
@@ -112,7 +112,7 @@ export async function loadVersionRecordOf(db: Kysely<Database>, ref: VersionRef)
 
 const selectVersion = prepared(
   (_, { name, version }: VersionRef) => sql<RegistryVersion>`
-    select ${versionColumns} from model_version v cross join (select ${name}::text as name) m
+    select ${sql.raw(versionColumns)} from model_version v cross join (select ${name}::text as name) m
     where v.model_id = (select id from registered_model where name = ${name}) and v.version = ${version}`,
 )
 
@@ -134,7 +134,7 @@ export async function listLatestVersions(
 
 const selectLatest = prepared(
   (_, { name }: { name: string }) => sql<{ versions: VersionJson[] }>`
-    select ${latestVersions} as versions from registered_model m where m.name = ${name}`,
+    select ${sql.raw(latestVersions)} as versions from registered_model m where m.name = ${name}`,
 )
 
 function asVersion(version: VersionJson): RegistryVersion {

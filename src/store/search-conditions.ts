@@ -1,18 +1,16 @@
 // From a filter to SQL. Whatever comes from outside is bound, never spliced in (R27). `v` is a version's row and `m`
 // its model's; a search for models has `m` alone.
-import { type RawBuilder, sql } from 'kysely'
+import sql, { raw, type Sql } from 'sql-template-tag'
 import type { Condition, TextComparator } from '../search/comparison.ts'
 import { type Filter, promptTag } from '../search/filter.ts'
 import { versionRange } from '../search/version-range.ts'
 import type { TextAttribute } from '../search/vocabulary.ts'
 
-type Sql = RawBuilder<unknown>
-
 /** What a filter asks of the attributes of a row, and that it is no prompt where it must not be. */
 export function attributeConditions({ conditions, prompts }: Filter, promptsTags: Sql): Sql[] {
   const onAttributes = conditions.filter((condition) => condition.kind !== 'tag').map(attributeCondition)
   if (prompts === 'askedFor') return onAttributes
-  const isPrompt = sql`t.key = ${sql.lit(promptTag)} and t.value = 'true'`
+  const isPrompt = sql`t.key = ${raw(`'${promptTag}'`)} and t.value = 'true'`
   return [...onAttributes, sql`not exists (select 1 from ${promptsTags} and ${isPrompt})`]
 }
 

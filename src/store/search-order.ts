@@ -1,16 +1,14 @@
 // From an order to SQL, and to the position of a row in it.
-import { type RawBuilder, sql } from 'kysely'
+import sql, { join, type Sql } from 'sql-template-tag'
 import type { Position } from '../search/page-token.ts'
 import type { SortField, SortKey } from '../search/vocabulary.ts'
-
-type Sql = RawBuilder<unknown>
 
 /** What stands for each field in the rows that are ordered. */
 export type SortColumns = Record<SortField, Sql>
 
 /** The `order by` of an order. */
 export function orderBy(order: readonly SortKey[], columns: SortColumns): Sql {
-  return sql.join(
+  return join(
     order.map(({ field, descending }) => sql`${columns[field]} ${descending ? sql`desc` : sql`asc`}`),
   )
 }
@@ -22,7 +20,7 @@ export function positionIn(order: readonly SortKey[], columns: SortColumns): Sql
       ? sql`to_char(${columns[field]} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
       : columns[field],
   )
-  return sql`json_build_array(${sql.join(values)})`
+  return sql`json_build_array(${join(values)})`
 }
 
 /** That a row comes after a position. */
@@ -36,7 +34,7 @@ export function comesAfter(position: Position, order: readonly SortKey[], column
   if (first === undefined) return sql`false`
   // Compared as a row, an index that is in this order is entered at the very place; else with the first field at least.
   if (order.every(({ descending }) => descending === order[0]?.descending))
-    return sql`(${sql.join(keys.map(({ column }) => column))}) ${first.beyond} (${sql.join(keys.map(({ value }) => value))})`
+    return sql`(${join(keys.map(({ column }) => column))}) ${first.beyond} (${join(keys.map(({ value }) => value))})`
   const isBeyond = keys.reduceRight<Sql>(
     (inner, { column, value, beyond }) =>
       sql`(${column} ${beyond} ${value} or (${column} = ${value} and ${inner}))`,

@@ -2,13 +2,15 @@
 // versions have from one that all have: going through the tag's index to a hundred thousand versions, only to give the
 // newest hundred of them, takes a second. So the tags are counted first, as far as it matters, and what is found is
 // said in the statement itself. A count only leads to a plan, never to what is found, so it holds for some seconds.
-import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import sql, { empty, join, raw, type Sql } from 'sql-template-tag'
+import { type Memory, openMemory } from '../memory.ts'
 import type { Condition } from '../search/comparison.ts'
 import type { Filter } from '../search/filter.ts'
+import { readAssembled } from './assembled.ts'
 import type { Database } from './database.ts'
 import { compares } from './search-conditions.ts'
 
-type Sql = RawBuilder<unknown>
 type TagCondition = Extract<Condition, { kind: 'tag' }>
 
 /**
@@ -31,14 +33,14 @@ export async function tagConditions(
 ): Promise<TagConditions> {
   const onTags = filter.conditions.filter((condition) => condition.kind === 'tag')
   const keys = [...Map.groupBy(onTags, ({ key }) => key)].map(([key, asked]) => ({
-    indexed: sql.join([sql`t.key = ${key}`, ...asked.flatMap(indexedPart)], sql` and `),
-    meetsAll: sql.join(
+    indexed: join([sql`t.key = ${key}`, ...asked.flatMap(indexedPart)], ' and '),
+    meetsAll: join(
       asked.map(({ comparator, value }) => compares(sql`t.value`, comparator, value)),
-      sql` and `,
+      ' and ',
     ),
   }))
   if (keys.length === 0) return { conditions: [], most: null }
-  const counts = await remember(db, JSON.stringify([tags.scope, onTags]), () =>
+  const counts = await memoryOf(db).recall(JSON.stringify([tags.scope, onTags]), () =>
     countRows(
       db,
       keys.map(({ indexed }) => sql`${tags.table} where ${tags.ofAnyRow} and ${indexed}`),
@@ -48,7 +50,7 @@ export async function tagConditions(
   const leading = fewest <= fewRows ? counts.indexOf(fewest) : -1
   const conditions = keys.map(({ indexed, meetsAll }, index) => {
     // The offset, which changes no result, has a condition looked at row by row where it would be joined.
-    const fence = index === leading ? sql`` : sql`offset 0`
+    const fence = index === leading ? empty : sql`offset 0`
     return sql`exists (
       select 1 from ${tags.table} where ${tags.ofRow} and ${indexed} and ${meetsAll} ${fence})`
   })
@@ -63,29 +65,19 @@ function indexedPart({ comparator, value }: TagCondition): Sql[] {
 async function countRows(db: Kysely<Database>, sources: Sql[]): Promise<number[]> {
   const counts = sources.map(
     (source) =>
-      sql`(select count(*)::integer from (select 1 from ${source} limit ${sql.lit(fewRows + 1)}) few)`,
+      sql`(select count(*)::integer from (select 1 from ${source} limit ${raw(`${fewRows + 1}`)}) few)`,
   )
-  const { rows } = await sql<{ counts: number[] }>`select array[${sql.join(counts)}] as counts`.execute(db)
-  return rows[0]?.counts ?? []
+  const statement = sql`select array[${join(counts)}] as counts`
+  const [row] = await readAssembled<{ counts: number[] }>(db, statement)
+  return row?.counts ?? []
 }
-
-type Memory = Map<string, { counts: number[]; until: number }>
 
 const rememberedMs = 5_000
 const mostRemembered = 1_000
-const memories = new WeakMap<Kysely<Database>, Memory>()
+const memories = new WeakMap<Kysely<Database>, Memory<number[]>>()
 
-async function remember(
-  db: Kysely<Database>,
-  asked: string,
-  count: () => Promise<number[]>,
-): Promise<number[]> {
-  const memory: Memory = memories.get(db) ?? new Map()
+function memoryOf(db: Kysely<Database>): Memory<number[]> {
+  const memory = memories.get(db) ?? openMemory(rememberedMs, mostRemembered)
   memories.set(db, memory)
-  const last = memory.get(asked)
-  if (last !== undefined && performance.now() < last.until) return last.counts
-  const counts = await count()
-  if (memory.size >= mostRemembered) memory.clear()
-  memory.set(asked, { counts, until: performance.now() + rememberedMs })
-  return counts
+  return memory
 }

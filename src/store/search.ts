@@ -1,8 +1,10 @@
 // The search of the registry. A page costs as much deep down as at the top, and little in a model of 100,000 versions.
-import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import sql, { empty, join, raw, type Sql } from 'sql-template-tag'
 import { pinnedName } from '../search/filter.ts'
 import type { Position } from '../search/page-token.ts'
 import { pageTokenAfter, type Search } from '../search/search.ts'
+import { readAssembled } from './assembled.ts'
 import type { Database } from './database.ts'
 import {
   asModel,
@@ -17,8 +19,6 @@ import { comesAfter, orderBy, positionIn, type SortColumns } from './search-orde
 import { type TagConditions, tagConditions } from './search-tags.ts'
 import { onSharedConnection } from './transaction.ts'
 
-type Sql = RawBuilder<unknown>
-
 /** One page of what was found; the token leads to the next one and is null on the last. */
 export type Page<Row> = { rows: Row[]; nextPageToken: string | null }
 
@@ -29,7 +29,7 @@ export async function searchModels(db: Kysely<Database>, search: Search): Promis
   const ofRow = sql`t.model_id = m.id`
   const onTags = await tagConditions(db, filter, { table, ofRow, ofAnyRow: sql`true`, scope: 'models' })
   const page = await readPage<ModelRow>(db, search, sortColumnsOf(sql`m`), {
-    columns: modelColumns,
+    columns: raw(modelColumns),
     from: sql`registered_model m`,
     conditions: [...attributeConditions(filter, sql`${table} where ${ofRow}`), ...onTags.conditions],
     most: onTags.most,
@@ -51,7 +51,7 @@ export async function searchVersions(db: Kysely<Database>, search: Search): Prom
     scope: `versions of ${name ?? ''}`,
   })
   return readPage<RegistryVersion>(db, search, sortColumnsOf(sql`v`), {
-    columns: versionColumns,
+    columns: raw(versionColumns),
     from,
     conditions: [
       isRow,
@@ -106,16 +106,18 @@ async function readPage<Row extends object>(
   const where = [sql`true`, ...conditions, ...(after === null ? [] : [comesAfter(after, order, sortColumns)])]
   const position = sql`, ${positionIn(order, sortColumns)} as position`
   // One row more than the page has tells whether there is another page.
-  const select = (more: Sql) => sql<Row & { position?: Position }>`
-    select ${columns} ${more} from ${from} where ${sql.join(where, sql` and `)}
-    order by ${orderBy(order, sortColumns)} limit ${limit + 1}`
+  const select = (on: Kysely<Database>, more: Sql) =>
+    readAssembled<Row & { position?: Position }>(
+      on,
+      sql`select ${columns} ${more} from ${from} where ${join(where, ' and ')}
+          order by ${orderBy(order, sortColumns)} limit ${limit + 1}`,
+    )
   // No position, where all there seems to be is on this page.
   const found =
     most !== null && most <= Math.min(limit, momentRows)
-      ? await onSharedConnection(db, (on) => select(sql``).execute(on))
+      ? await onSharedConnection(db, (on) => select(on, empty))
       : undefined
-  const { rows } =
-    found === undefined || found.rows.length > limit ? await select(position).execute(db) : found
+  const rows = found === undefined || found.length > limit ? await select(db, position) : found
   const page = rows.slice(0, limit)
   const last = rows.length > limit ? page.at(-1)?.position : undefined
   for (const row of page) delete row.position

@@ -6,8 +6,10 @@ import { guardRoutes } from '../../src/http/access.ts'
 import { makeAuthenticator } from '../../src/http/authentication.ts'
 import type { Role } from '../../src/http/roles.ts'
 import { register } from '../../src/lifecycle.ts'
+import { revokeToken } from '../../src/store/tokens.ts'
 import { openAwayDatabase } from '../helpers/database.ts'
 import { actor, lifecycleDeps, registerToApproval, registration } from '../helpers/lifecycle.ts'
+import { until } from '../helpers/until.ts'
 import { type AppFixture, bearer, giveToken, openApp } from './app-fixture.ts'
 import { routesOf } from './routes.ts'
 
@@ -153,6 +155,14 @@ describe('tokens', () => {
     expect(revoked.json().revoked_at).not.toBeNull()
     expect((await send('GET', '/api/v1/models', bearer(token))).status).toBe(401)
     expect((await send('GET', '/api/v1/models', { cookie })).status).toBe(401)
+  })
+
+  test('a token that another process has revoked is 401 within a second, however busy it is', async () => {
+    const token = await giveToken(fixture.deps, 'leaver', ['viewer'])
+    const isLetIn = async () => (await send('GET', '/api/v1/models', bearer(token))).status === 200
+    expect(await isLetIn()).toBe(true)
+    await revokeToken(fixture.deps.db, token.split('_')[1] ?? '', new Date())
+    await until(async () => !(await isLetIn()), 1_000)
   })
 
   test('a token is good until the moment it expires', async () => {

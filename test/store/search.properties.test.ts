@@ -189,24 +189,28 @@ async function deleteAll(db: Kysely<Database>, entity: Entity, page: string[]): 
   }
 }
 
-const replacing = (from: string, to: string): Build => ({ text: (text) => text.replaceAll(from, to) })
-const replacingAll = (texts: Record<string, string>): Build => ({ text: (text) => texts[text] ?? text })
+// A text reaches from one value that is bound to the next.
+const replacing = (from: string | RegExp, to: string): Build => ({
+  text: (text) => text.replaceAll(from, to),
+})
 
 const brokenFilters: Record<string, Build> = {
   'takes a backslash for an escape character': replacing(" escape ''", ''),
   'minds the case in ILIKE': replacing(' ilike ', ' like '),
   'does not mind the case in LIKE': replacing(' like ', ' ilike '),
   'takes unequal for equal': replacing(' <> ', ' = '),
-  'takes all that is greater for equal': replacingAll({ ' = ': ' >= ' }),
-  'lets a missing tag be unequal to all': replacingAll({
-    'exists (\n      select 1 from ': 'true or exists (select 1 from ',
-  }),
+  'takes all that is greater for equal': replacing(
+    /(?<=(m\.name|v\.source|v\.run_id|t\.value)) = $/g,
+    ' >= ',
+  ),
+  'lets a missing tag be unequal to all': replacing(
+    'exists (\n      select 1 from ',
+    'true or exists (select 1 from ',
+  ),
   'takes what is not in a list for what is': replacing(' <> all(', ' = any('),
   'looks for prompts alone': replacing('not exists (select 1 from', 'exists (select 1 from'),
   'leaves no prompt out': replacing('not exists (select 1 from', 'true or exists (select 1 from'),
-  'sees what is deleted': {
-    text: (text) => text.replace(/^(\s*from )?(registered_model m|model_version v)/, '$1every_$2'),
-  },
+  'sees what is deleted': replacing(/from (registered_model m|model_version v)/g, 'from every_$1'),
   'reads a filter in small letters': {
     request: (request) => ({ ...request, filter: request.filter?.toLowerCase() }),
   },
@@ -231,8 +235,12 @@ const brokenFiltersOfVersions: Record<string, Build> = {
 
 const brokenPages: Record<string, Build> = {
   'orders names without their case': replacing('m.name collate "C"', 'lower(m.name) collate "C"'),
-  'orders upwards only': replacingAll({ desc: 'asc' }),
-  'gives the last row of a page again': replacingAll({ false: 'true', ' (': '= (' }),
+  'orders upwards only': {
+    text: (text) => text.replace(/order by [^()]*$/, (order) => order.replaceAll('desc', 'asc')),
+  },
+  'gives the last row of a page again': {
+    text: (text) => text.replace('false', 'true').replace(/(?<=[<>]) \($/, '= ('),
+  },
   'forgets the microseconds of the last row': replacing('SS.US"Z"', 'SS.MS"000Z"'),
   'forgets where it was': { request: ({ pageToken: _, ...request }) => request },
 }

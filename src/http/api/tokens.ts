@@ -4,6 +4,7 @@ import { InvalidInputError, NotFoundError } from '../../errors.ts'
 import { foldName } from '../../policy/people.ts'
 import { insertToken, listTokens, revokeToken } from '../../store/tokens.ts'
 import { callerOf } from '../access.ts'
+import type { Authenticator } from '../authentication.ts'
 import type { App, AppDeps } from '../deps.ts'
 import { roles } from '../roles.ts'
 import { filledText, wholeNumberInUrl } from '../text.ts'
@@ -20,7 +21,7 @@ const holder = filledText(256)
   .refine((name) => !foldName(name).includes(':'), 'must be one line without ":" of any width')
 
 /** Adds the routes that make, list and revoke tokens. */
-export function tokenRoutes(app: App, deps: AppDeps): void {
+export function tokenRoutes(app: App, deps: AppDeps, authenticator: Authenticator): void {
   app.post(
     '/tokens',
     {
@@ -93,6 +94,7 @@ export function tokenRoutes(app: App, deps: AppDeps): void {
     },
     async (request) => {
       const row = await revokeToken(deps.db, request.params.id, deps.now())
+      authenticator.forget(request.params.id)
       if (row === undefined) throw new NotFoundError('There is no token with this id.')
       request.log.info({ token: row.id, principal: row.principal }, 'a token was revoked')
       return viewToken(row)
