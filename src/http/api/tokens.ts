@@ -87,6 +87,7 @@ export function tokenRoutes(app: App, deps: AppDeps, authenticator: Authenticato
       schema: {
         tags,
         summary: 'Revoke a token, and with it the sessions that were opened with it',
+        description: 'Effective at once on the server that is asked, and within a second on all others.',
         params: z.strictObject({ id: filledText(100) }),
         querystring: z.strictObject({}),
         response: { 200: shape.token, ...shape.errors },
