@@ -18,7 +18,9 @@ import { explainConnection } from './store/connection-faults.ts'
 import { type OpenOptions, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
+import { replaceSecrets } from './store/webhooks.ts'
 import { systemResolve } from './webhooks/guard.ts'
+import { resealSecret } from './webhooks/secrets.ts'
 import { within } from './within.ts'
 import { commandRunner, giveUpOn } from './workers/commands.ts'
 import { startDispatcher } from './workers/dispatcher.ts'
@@ -127,6 +129,10 @@ async function open(
   if (admin.kind === 'written') print(`The first admin token is in ${admin.path}.`)
   if (admin.kind === 'revoked')
     print('The token in GREENROOM_ADMIN_TOKEN was revoked and lets nobody in; set it to another one.')
+  // So that a key can be taken out of the ring once another one stands before it.
+  const { encryptionKeys: keys } = config
+  const resealed = await replaceSecrets(db, (secret, id) => resealSecret(keys, secret, id))
+  if (resealed > 0) log.info({ resealed }, 'secrets of webhooks were encrypted anew, with the first key')
   const app = await buildApp({ ...deps, config, db, reserved, log, queues })
   onClose(() => app.close())
   await held?.release()

@@ -180,7 +180,7 @@ export const variables = z.object({
   }),
   GREENROOM_ENCRYPTION_KEY: encryptionKeys.optional().meta({
     description:
-      'Keys for the secrets of outbound webhooks, with commas between them: the first encrypts, all decrypt. Unset, webhooks cannot have a secret. Make one with `openssl rand -hex 32`.',
+      'Keys for the secrets of outbound webhooks, with commas between them: all decrypt, the first encrypts, and a server that starts encrypts anew what another one did. Unset, webhooks cannot have a secret. Make one with `openssl rand -hex 32`.',
   }),
   GREENROOM_ARTIFACT_ROOTS: folders.optional().meta({
     default: 'the working directory',

@@ -93,6 +93,31 @@ export async function tryRested(db: Kysely<Database>, id: string, ms: number): P
   return result.numUpdatedRows === 1n
 }
 
+/** Replaces each sealed secret for which `change` gives another one, unless it was set anew meanwhile; tells how many. */
+export async function replaceSecrets(
+  db: Kysely<Database>,
+  change: (secret: string, id: string) => string | null,
+): Promise<number> {
+  const rows = await db
+    .selectFrom('webhook')
+    .select(['id', 'secret'])
+    .where('secret', 'is not', null)
+    .execute()
+  let replaced = 0
+  for (const { id, secret } of rows) {
+    const changed = secret === null ? null : change(secret, id)
+    if (changed === null) continue
+    const result = await db
+      .updateTable('webhook')
+      .set({ secret: changed })
+      .where('id', '=', id)
+      .where('secret', '=', secret)
+      .executeTakeFirst()
+    replaced += Number(result.numUpdatedRows)
+  }
+  return replaced
+}
+
 /** Tells whether there is such a webhook, or was. */
 export async function hasWebhook(db: Kysely<Database>, id: string): Promise<boolean> {
   const row = await db.selectFrom('webhook').select('id').where('id', '=', id).executeTakeFirst()

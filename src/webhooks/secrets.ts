@@ -40,6 +40,14 @@ export function openSecret(keys: KeyRing, text: string, owner: string): Opened {
   }
 }
 
+/** What was sealed for the same owner, under the first key; null when it is so already, or cannot be read. */
+export function resealSecret(keys: KeyRing, text: string, owner: string): string | null {
+  const [key] = keys
+  if (key === undefined || text.split('.')[1] === idOf(key)) return null
+  const opened = openSecret(keys, text, owner)
+  return opened.kind === 'opened' ? sealSecret(keys, opened.secret, owner) : null
+}
+
 // Says which key it was and nothing about it.
 function idOf(key: KeyObject): string {
   return createHash('sha256').update(key.export()).digest('hex').slice(0, 8)

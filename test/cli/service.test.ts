@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, expect, test, vi } from 'vitest'
 import { migrations } from '../../src/store/migrations/index.ts'
+import { isSigned, startReceiver } from '../helpers/receiver.ts'
 import {
   makePlace,
   type Place,
@@ -155,6 +156,41 @@ test('migrate names what it applied, makes the tables of the queues too, and the
     stdout: '',
     stderr: expect.stringContaining('The database is newer than this program: it has 9999-later'),
   })
+})
+
+test('a server that starts encrypts the secrets of webhooks with the first key, and then needs no other', async () => {
+  const receiver = await startReceiver()
+  closers.push(() => receiver.close())
+  const [oldKey, newKey] = ['0a'.repeat(32), '0b'.repeat(32)]
+  const { cwd, env } = await openPlace()
+  const serve = async (keys: string) => {
+    const development = { WEBHOOK_ALLOWED_SCHEMES: 'https,http', WEBHOOK_ALLOW_PRIVATE_ADDRESSES: 'true' }
+    const variables = { ...env, ...development, GREENROOM_AUTH: 'off', GREENROOM_ENCRYPTION_KEY: keys }
+    const running = launch(['serve'], { cwd, env: variables })
+    const [, url] = await running.wrote(/Greenroom listens at (http:[^\s,"]+\d)/)
+    const post = async (path: string, body: object) => {
+      const answer = await fetch(`${url}/api/2.0/mlflow/webhooks${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      return (await answer.json()) as { webhook: { webhook_id: string }; result: object }
+    }
+    return { running, post }
+  }
+  const first = await serve(oldKey)
+  const events = [{ entity: 'MODEL_VERSION', action: 'CREATED' }]
+  const { webhook } = await first.post('', { name: 'ci', url: receiver.url, secret: 'of ci', events })
+  await stop(first.running)
+  const second = await serve(`${newKey},${oldKey}`)
+  expect(second.running.output()).toContain('"resealed":1')
+  await stop(second.running)
+  const third = await serve(newKey)
+  expect(third.running.output()).not.toContain('resealed')
+  const { result } = await third.post(`/${webhook.webhook_id}/test`, { event: events[0] })
+  expect(result).toMatchObject({ success: true })
+  const [delivery] = receiver.received
+  expect(delivery && isSigned(delivery, 'of ci')).toBe(true)
 })
 
 test('without DATABASE_URL, serve brings its own database, and takes it along when it stops', async () => {

@@ -93,6 +93,7 @@ async function oversleep(scene: Scene, edits?: Edit[]): Promise<string[]> {
   const before = worker.lines.length
   worker.thaw()
   await until(() => worker.lines.slice(before).some((line) => line.includes(slow.model)))
-  await sleep(2_000)
+  if (edits === undefined) await sleep(2_000)
+  else await until(async () => (await scene.violations()).length > 0)
   return scene.violations()
 }

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { openSecret, sealSecret } from '../../src/webhooks/secrets.ts'
+import { openSecret, resealSecret, sealSecret } from '../../src/webhooks/secrets.ts'
 
 const [oldKey, newKey] = [1, 2].map((byte) => createSecretKey(Buffer.alloc(32, byte))) as [
   ReturnType<typeof createSecretKey>,
@@ -28,6 +28,21 @@ test('a new key seals, while the old one still opens what it sealed', () => {
   const keys = [newKey, oldKey]
   expect(openSecret(keys, seal([oldKey]), 'webhook-1').kind).toBe('opened')
   expect(openSecret([newKey], seal(keys), 'webhook-1').kind).toBe('opened')
+})
+
+test('what an old key sealed is sealed anew with the first one, and is still its owner’s alone', () => {
+  const anew = resealSecret([newKey, oldKey], seal([oldKey]), 'webhook-1') ?? ''
+  expect(openSecret([newKey], anew, 'webhook-1')).toEqual({ kind: 'opened', secret })
+  expect(openSecret([newKey], anew, 'webhook-2').kind).toBe('locked')
+})
+
+test.each([
+  ['the first key has sealed already', () => resealSecret([newKey, oldKey], seal([newKey]), 'webhook-1')],
+  ['no key opens', () => resealSecret([newKey], seal([oldKey]), 'webhook-1')],
+  ['is another owner’s', () => resealSecret([newKey, oldKey], seal([oldKey]), 'webhook-2')],
+  ['is there while there is no key', () => resealSecret([], seal(), 'webhook-1')],
+])('what %s is left as it is', (_, reseal) => {
+  expect(reseal()).toBeNull()
 })
 
 test.each([

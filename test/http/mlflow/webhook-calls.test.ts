@@ -11,6 +11,7 @@ import {
   type WebhookDeps,
   type WebhookInput,
 } from '../../../src/http/mlflow/webhook-calls.ts'
+import { replaceSecrets } from '../../../src/store/webhooks.ts'
 import { eventNames } from '../../../src/webhooks/events.ts'
 import { openTestDatabase, type TestDatabase } from '../../helpers/database.ts'
 import { isSigned, type Receiver, startReceiver } from '../../helpers/receiver.ts'
@@ -339,5 +340,38 @@ describe('testing a webhook', () => {
       error_message: expect.stringMatching(/GREENROOM_ENCRYPTION_KEY/),
     })
     expect(receiver.received).toEqual([])
+  })
+})
+
+describe('secrets that are replaced', () => {
+  const secretOf = async (id: string) =>
+    (await database.db.selectFrom('webhook').select('secret').where('id', '=', id).executeTakeFirstOrThrow())
+      .secret
+
+  test('are those for which there is another one, and nothing else of their webhooks', async () => {
+    const [one, other, unsigned] = [await make({ secret }), await make({ secret }), await make()]
+    const before = await listWebhooksCall(deps, {}, anybody)
+    const sealed = await secretOf(other.webhook_id)
+    const change = (_: string, id: string) => (id === one.webhook_id ? 'changed' : null)
+    expect(await replaceSecrets(database.db, change)).toBe(1)
+    expect(await secretOf(one.webhook_id)).toBe('changed')
+    expect(await secretOf(other.webhook_id)).toBe(sealed)
+    expect(await secretOf(unsigned.webhook_id)).toBeNull()
+    expect(await listWebhooksCall(deps, {}, anybody)).toEqual(before)
+  })
+
+  test('are not those that somebody sets at the same time', async () => {
+    const { webhook_id: id } = await make({ secret })
+    const set = (value: string) =>
+      database.db.updateTable('webhook').set({ secret: value }).where('id', '=', id).execute()
+    const slow = database.db.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        await set('set anew')
+        return result
+      },
+    })
+    expect(await replaceSecrets(slow, () => 'changed')).toBe(0)
+    expect(await secretOf(id)).toBe('set anew')
   })
 })
