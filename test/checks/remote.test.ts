@@ -1,20 +1,24 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { placesBelow } from '../../src/artifacts/settings.ts'
 import { type CheckEnvironment, runCheck } from '../../src/checks/check.ts'
 import { CheckErroredError } from '../../src/checks/errored.ts'
 import type { CheckRule, IncumbentCheck } from '../../src/policy/policy.ts'
 import { type ModelSandbox, openSandbox } from '../../src/runtimes/sandbox.ts'
 import { type HttpServer, serveHttp } from '../helpers/http-server.ts'
-import { folderWith } from '../runtimes/folder.ts'
 import { diabetes, environment, published, subject } from './subjects.ts'
 
+// Of this file alone, and for as long as the sandbox starts processes in it.
+let folder: string
 let sandbox: ModelSandbox
 let server: HttpServer
 let status = 200
 
 beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'greenroom-test-'))
+  vi.stubEnv('TMPDIR', folder)
   sandbox = openSandbox({ size: 2 })
   server = await serveHttp(async (_, { pathname }, response) => {
     if (pathname === '/slow') return
@@ -25,6 +29,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await sandbox.close()
   await server.close()
+  vi.unstubAllEnvs()
+  await rm(folder, { recursive: true })
 })
 
 const data = { data: 'holdout.csv', target: 'progression', timeoutMs: 15_000 }
@@ -43,9 +49,6 @@ const there = (about: Partial<CheckEnvironment> = {}) =>
   environment(sandbox, { places: placesBelow([server.url], null), ...about })
 
 test('what is not on this machine is fetched, checked as if it were, and removed again', async () => {
-  const folder = await folderWith({})
-  vi.stubEnv('TMPDIR', folder)
-  onTestFinished(() => void vi.unstubAllEnvs())
   const { digest } = published(diabetes, 1)
   const candidate = subject(`${server.url}/good.onnx`, { digest })
   const worse = subject(`${server.url}/worse.onnx`, { version: 1 })
