@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const scenarios = 'test/scenarios/**/*.test.ts'
+// Scenarios in which everything waits for what does not come, most of the time.
+const standstills = ['blocked-model', 'silent-database'].map((name) => `test/scenarios/${name}.test.ts`)
 
 export default defineConfig({
   test: {
@@ -10,7 +12,8 @@ export default defineConfig({
     globalSetup: ['test/helpers/global-setup.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
-    // The scenarios bound how long a recovery takes, so nothing else may use the machine while they run.
+    // The scenarios bound how long a recovery takes, so nothing else may use the machine while they run, but for those
+    // that leave it to others.
     projects: [
       {
         extends: true,
@@ -26,10 +29,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'standstills',
+          include: standstills,
+          maxWorkers: standstills.length,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'scenarios',
           include: [scenarios],
+          exclude: standstills,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, type TestContext } from 'vitest'
 import type { Database } from '../../src/store/database.ts'
 import { lockModel } from '../../src/store/models.ts'
 import { inTransaction } from '../../src/store/transaction.ts'
@@ -18,42 +18,42 @@ const crowd = 24
 /** A check that goes on for longer than a lease without being prolonged. */
 const slow = { model: 'smoke-1', source: 'spin.onnx', end: 'rejected' } as const
 
-// One after another, for how long an answer takes is measured.
 describe('while a process that hangs holds the lock of one model', () => {
   it('callers are known at once, other models are registered and checked, and all is done afterwards', {
     timeout,
   }, async (context) => {
     const scene = await openScene(context, busy)
-    expect(await blockOneModel(scene)).toEqual({ known: true, registered: true, attemptsAtSlow: 1 })
+    expect(await blockOneModel(context, scene)).toEqual({ known: true, registered: true, attemptsAtSlow: 1 })
     await scene.settle(40_000)
     expect(await scene.violations()).toEqual([])
   })
 
-  it('nobody else is registered on a build that waits for locks without end', {
+  // How long an answer takes is measured above; these wait for answers that do not come.
+  it.concurrent('nobody else is registered on a build that waits for locks without end', {
     timeout,
   }, async (context) => {
     const scene = await openScene(context, busy)
-    expect(await blockOneModel(scene, withoutLockTimeout)).toMatchObject({ registered: false })
+    expect(await blockOneModel(context, scene, withoutLockTimeout)).toMatchObject({ registered: false })
   })
 
-  it('nobody is known, and leases run out, on a build with one pool for all that waits so', {
+  it.concurrent('nobody is known, and leases run out, on a build with one pool for all that waits so', {
     timeout,
   }, async (context) => {
     const scene = await openScene(context, busy)
     const edits = [...withOnePool, ...withoutLockTimeout]
-    expect(await blockOneModel(scene, edits)).toMatchObject({ known: false, attemptsAtSlow: 2 })
+    expect(await blockOneModel(context, scene, edits)).toMatchObject({ known: false, attemptsAtSlow: 2 })
   })
 })
 
 const busy = { environment: { GREENROOM_AUTH: 'tokens', GREENROOM_CHECK_CONCURRENCY: `${crowd + 1}` } }
 
 /** Has both the server and the workers crowd at one model's lock, and tells what became of everybody else. */
-async function blockOneModel(scene: Scene, edits?: Edit[]) {
+async function blockOneModel(context: TestContext, scene: Scene, edits?: Edit[]) {
   const { registrar, db } = scene
   const url = await (await scene.serve(edits)).ready
   const writeHot = () => Array.from({ length: crowd }, () => registrar.write({ model: 'hot' }))
   for (const entry of [registrar.write(slow), ...writeHot()]) await registrar.deliver(entry)
-  const letGo = await holdModel(db, 'hot')
+  const letGo = await holdModel(context, db, 'hot')
   await scene.work(edits)
   await scene.untilAtWork(slow.model)
   await scene.work() // its sweeper looks after whatever is not prolonged
@@ -78,7 +78,11 @@ async function blockOneModel(scene: Scene, edits?: Edit[]) {
 }
 
 /** Holds the lock of a model until it is told to let go, and no longer than the test. */
-async function holdModel(db: Kysely<Database>, name: string): Promise<() => Promise<void>> {
+async function holdModel(
+  { onTestFinished }: TestContext,
+  db: Kysely<Database>,
+  name: string,
+): Promise<() => Promise<void>> {
   let isHeld = true
   const locked = Promise.withResolvers<void>()
   const holding = inTransaction(db, async (trx) => {
