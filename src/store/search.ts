@@ -25,13 +25,11 @@ export type Page<Row> = { rows: Row[]; nextPageToken: string | null }
 /** One page of a search made by `readModelSearch`. */
 export async function searchModels(db: Kysely<Database>, search: Search): Promise<Page<RegistryModel>> {
   const { filter } = search
-  const table = sql`registered_model_tag t`
-  const ofRow = sql`t.model_id = m.id`
-  const onTags = await tagConditions(db, filter, { table, ofRow, ofAnyRow: sql`true`, scope: 'models' })
-  const page = await readPage<ModelRow>(db, search, sortColumnsOf(sql`m`), {
-    columns: raw(modelColumns),
-    from: sql`registered_model m`,
-    conditions: [...attributeConditions(filter, sql`${table} where ${ofRow}`), ...onTags.conditions],
+  const onTags = await tagConditions(db, filter, modelTags)
+  const page = await readPage<ModelRow>(db, search, modelOrder, {
+    columns: modelRow,
+    from: allModels,
+    conditions: [...attributeConditions(filter, tagsOfModel), ...onTags.conditions],
     most: onTags.most,
   })
   return { ...page, rows: page.rows.map(asModel) }
@@ -42,26 +40,33 @@ export async function searchVersions(db: Kysely<Database>, search: Search): Prom
   const { filter } = search
   const name = pinnedName(filter)
   const { from, isRow, ofAnyRow } = name === null ? anyModel : oneModel(name)
-  const table = sql`model_version_tag t`
-  const ofRow = sql`t.model_id = v.model_id and t.version = v.version`
-  const onTags = await tagConditions(db, filter, {
-    table,
-    ofRow,
-    ofAnyRow,
-    scope: `versions of ${name ?? ''}`,
-  })
-  return readPage<RegistryVersion>(db, search, sortColumnsOf(sql`v`), {
-    columns: raw(versionColumns),
+  const tags = { ...versionTags, ofAnyRow, scope: `versions of ${name ?? ''}` }
+  const onTags = await tagConditions(db, filter, tags)
+  return readPage<RegistryVersion>(db, search, versionOrder, {
+    columns: versionRow,
     from,
-    conditions: [
-      isRow,
-      // As in MLflow, one version that is a prompt makes prompts of all that have its name.
-      ...attributeConditions(filter, sql`${table} where t.model_id = v.model_id`),
-      ...onTags.conditions,
-    ],
+    conditions: [isRow, ...attributeConditions(filter, tagsOfName), ...onTags.conditions],
     most: onTags.most,
   })
 }
+
+// What is the same in every search is put together once.
+const [modelRow, versionRow] = [raw(modelColumns), raw(versionColumns)]
+const [modelOrder, versionOrder] = [sortColumnsOf(sql`m`), sortColumnsOf(sql`v`)]
+const allModels = sql`registered_model m`
+const modelTags = {
+  table: sql`registered_model_tag t`,
+  ofRow: sql`t.model_id = m.id`,
+  ofAnyRow: sql`true`,
+  scope: 'models',
+}
+const tagsOfModel = sql`registered_model_tag t where t.model_id = m.id`
+const versionTags = {
+  table: sql`model_version_tag t`,
+  ofRow: sql`t.model_id = v.model_id and t.version = v.version`,
+}
+// As in MLflow, one version that is a prompt makes prompts of all that have its name.
+const tagsOfName = sql`model_version_tag t where t.model_id = v.model_id`
 
 // The zero keeps PostgreSQL from going through models to versions, for which it would assume that every model has the
 // average number of versions. A model with most of them, joined with tags, then took minutes.
