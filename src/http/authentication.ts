@@ -42,7 +42,7 @@ export function sessionCookieAt(publicUrl: string): string {
   return publicUrl.startsWith('https:') ? '__Host-greenroom_session' : 'greenroom_session'
 }
 
-// Most calls come from few tokens, and looking one up costs a third of what else a read does.
+// Most calls come from few tokens, and looking one up costs a quarter of what else a read does.
 const heldMs = 250
 const mostHeld = 1_000
 const windowMs = 60_000
