@@ -21,7 +21,8 @@ export default defineConfig({
           name: 'parts',
           include: ['test/**/*.test.ts'],
           exclude: [scenarios],
-          // They wait about as much as they compute; with a worker less than cores a small machine would be idle half the time.
+          // They wait about as much as they compute. A worker fewer than cores, as vitest has it, would leave a small
+          // machine idle half the time.
           maxWorkers: availableParallelism() + 2,
           sequence: { groupOrder: 0 },
         },

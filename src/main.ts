@@ -130,8 +130,7 @@ async function open(
   if (admin.kind === 'revoked')
     print('The token in GREENROOM_ADMIN_TOKEN was revoked and lets nobody in; set it to another one.')
   // So that a key can be taken out of the ring once another one stands before it.
-  const { encryptionKeys: keys } = config
-  const resealed = await replaceSecrets(db, (secret, id) => resealSecret(keys, secret, id))
+  const resealed = await replaceSecrets(db, (secret, id) => resealSecret(deps.keys, secret, id))
   if (resealed > 0) log.info({ resealed }, 'secrets of webhooks were encrypted anew, with the first key')
   const app = await buildApp({ ...deps, config, db, reserved, log, queues })
   onClose(() => app.close())

@@ -5,9 +5,8 @@ import { openMemory } from '../src/memory.ts'
 /** A memory, and a search whose answers tell how many there have been. */
 function open(forMs: number, most = 10) {
   let times = 0
-  const find = async () => ++times
   const memory = openMemory<number>(forMs, most)
-  return { memory, find, recall: (key: string) => memory.recall(key, find) }
+  return { memory, recall: (key: string) => memory.recall(key, async () => ++times) }
 }
 
 test('what is asked for again is not looked for again, also while it is still being looked for', async () => {

@@ -33,7 +33,7 @@ const mostPrepared = 500
 
 /**
  * Opens a pool of connections; `destroy()` closes it. Connects lazily, so it does not fail here. Statements with
- * parameters are prepared, so a condition that a partial index is made for must be written with `sql.lit`.
+ * parameters are prepared, so a condition that a partial index is made for must be written as a literal: with `sql.lit`, or `raw`.
  */
 export function openDatabase(options: OpenOptions): Kysely<Database> {
   const pool = new pg.Pool({

@@ -26,9 +26,9 @@ export type Page<Row> = { rows: Row[]; nextPageToken: string | null }
 export async function searchModels(db: Kysely<Database>, search: Search): Promise<Page<RegistryModel>> {
   const { filter } = search
   const onTags = await tagConditions(db, filter, modelTags)
-  const page = await readPage<ModelRow>(db, search, modelOrder, {
-    columns: modelRow,
-    from: allModels,
+  const page = await readPage<ModelRow>(db, search, modelSortColumns, {
+    columns: raw(modelColumns),
+    from: sql`registered_model m`,
     conditions: [...attributeConditions(filter, tagsOfModel), ...onTags.conditions],
     most: onTags.most,
   })
@@ -42,8 +42,8 @@ export async function searchVersions(db: Kysely<Database>, search: Search): Prom
   const { from, isRow, ofAnyRow } = name === null ? anyModel : oneModel(name)
   const tags = { ...versionTags, ofAnyRow, scope: `versions of ${name ?? ''}` }
   const onTags = await tagConditions(db, filter, tags)
-  return readPage<RegistryVersion>(db, search, versionOrder, {
-    columns: versionRow,
+  return readPage<RegistryVersion>(db, search, versionSortColumns, {
+    columns: raw(versionColumns),
     from,
     conditions: [isRow, ...attributeConditions(filter, tagsOfName), ...onTags.conditions],
     most: onTags.most,
@@ -51,22 +51,20 @@ export async function searchVersions(db: Kysely<Database>, search: Search): Prom
 }
 
 // What is the same in every search is put together once.
-const [modelRow, versionRow] = [raw(modelColumns), raw(versionColumns)]
-const [modelOrder, versionOrder] = [sortColumnsOf(sql`m`), sortColumnsOf(sql`v`)]
-const allModels = sql`registered_model m`
+const [modelSortColumns, versionSortColumns] = [sortColumnsOf(sql`m`), sortColumnsOf(sql`v`)]
 const modelTags = {
   table: sql`registered_model_tag t`,
   ofRow: sql`t.model_id = m.id`,
   ofAnyRow: sql`true`,
   scope: 'models',
 }
-const tagsOfModel = sql`registered_model_tag t where t.model_id = m.id`
+const tagsOfModel = sql`${modelTags.table} where ${modelTags.ofRow}`
 const versionTags = {
   table: sql`model_version_tag t`,
   ofRow: sql`t.model_id = v.model_id and t.version = v.version`,
 }
 // As in MLflow, one version that is a prompt makes prompts of all that have its name.
-const tagsOfName = sql`model_version_tag t where t.model_id = v.model_id`
+const tagsOfName = sql`${versionTags.table} where t.model_id = v.model_id`
 
 // The zero keeps PostgreSQL from going through models to versions, for which it would assume that every model has the
 // average number of versions. A model with most of them, joined with tags, then took minutes.
@@ -109,7 +107,6 @@ async function readPage<Row extends object>(
 ): Promise<Page<Row>> {
   const { order, limit, after } = search
   const where = [sql`true`, ...conditions, ...(after === null ? [] : [comesAfter(after, order, sortColumns)])]
-  const position = sql`, ${positionIn(order, sortColumns)} as position`
   // One row more than the page has tells whether there is another page.
   const select = (on: Kysely<Database>, more: Sql) =>
     readAssembled<Row & { position?: Position }>(
@@ -122,7 +119,10 @@ async function readPage<Row extends object>(
     most !== null && most <= Math.min(limit, momentRows)
       ? await onSharedConnection(db, (on) => select(on, empty))
       : undefined
-  const rows = found === undefined || found.length > limit ? await select(db, position) : found
+  const rows =
+    found === undefined || found.length > limit
+      ? await select(db, sql`, ${positionIn(order, sortColumns)} as position`)
+      : found
   const page = rows.slice(0, limit)
   const last = rows.length > limit ? page.at(-1)?.position : undefined
   for (const row of page) delete row.position

@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { type Kysely, type NotNull, type Selectable, sql, type Transaction } from 'kysely'
 import type { EventName } from '../webhooks/events.ts'
 import { fromNow } from './clock.ts'
 import type { Database } from './database.ts'
@@ -102,10 +102,11 @@ export async function replaceSecrets(
     .selectFrom('webhook')
     .select(['id', 'secret'])
     .where('secret', 'is not', null)
+    .$narrowType<{ secret: NotNull }>()
     .execute()
   let replaced = 0
   for (const { id, secret } of rows) {
-    const changed = secret === null ? null : change(secret, id)
+    const changed = change(secret, id)
     if (changed === null) continue
     const result = await db
       .updateTable('webhook')
