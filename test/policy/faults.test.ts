@@ -235,6 +235,8 @@ const yaml: Case[] = [
   ['models: { 7: {} }', '1:11 a key must be text; put it in quotes'],
   ['models: { ? [a] : {} }', '1:13 a key must be text; put it in quotes'],
   ['models: { __proto__: {} }', '1:11 the key "__proto__" is not allowed'],
+  ['? people\n\n  -', '1:3 unknown key "people\\n-" at the top; did you mean "people"?'],
+  ['"a\\u2028\\e": 1', '1:1 unknown key "a\\u2028\\u001b" at the top'],
   [
     'people: { a: { slack: !!js/function "f" } }',
     '1:23 unknown tag: tag:yaml.org,2002:js/function; a policy needs plain values only',
