@@ -155,8 +155,11 @@ const policy = {
   },
 }
 
-/** The last lines of a process that are about trouble. */
+const mostTold = 15
+
+/** What a process wrote, or the last lines of it that are about trouble. */
 function tell({ part, lines }: Service): string {
-  const troubled = lines.filter((line) => !/"level":"(info|debug)"/.test(line)).slice(-15)
+  if (lines.length <= mostTold) return [`${part}:`, ...lines].join('\n  ')
+  const troubled = lines.filter((line) => !/"level":"(info|debug)"/.test(line)).slice(-mostTold)
   return [`${part}, ${lines.length} lines; the last warnings:`, ...troubled].join('\n  ')
 }

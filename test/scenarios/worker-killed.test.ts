@@ -86,6 +86,8 @@ async function oversleep(scene: Scene, edits?: Edit[]): Promise<string[]> {
   const [worker] = await Promise.all([scene.work(edits), scene.serve()])
   await scene.registrar.deliver(scene.registrar.write(slow))
   await scene.untilAtWork(slow.model)
+  // Into the model: a worker that sleeps while it connects to the database takes that for an outage, and finds nothing.
+  await sleep(1_000)
   worker.freeze()
   await scene.work()
   // What the broken build shows is shown only when the other worker was first, however long that takes.
