@@ -4,6 +4,7 @@
 //   Q1. A job carries ids, never data or secrets: whatever Redis holds may be lost or read.
 //   Q2. A producer fails within seconds when its backend is away or silent; it never waits for it (L3).
 //   Q3. Finished jobs are kept for a while, so that a job id is not accepted twice.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createPostgresBackend, Queue, runMigrations, Worker, withBackend } from 'bullmq'
 import { Redis } from 'ioredis'
 import pg from 'pg'
@@ -64,6 +65,7 @@ const postgresSchema = 'bullmq'
 const impatient = { keepAlive: true, connectionTimeoutMillis: 5_000, query_timeout: 10_000 }
 const pingMs = 2_000
 const closeMs = 2_000
+const startAgainMs = 1_000
 
 /** Opens the queues on Redis where there is one, else on PostgreSQL, which is brought up to date; rejects when it is away. */
 export async function openQueues(options: QueueOptions): Promise<Queues> {
@@ -177,17 +179,41 @@ function assemble(parts: Parts): Queues {
       )
     },
     holds: async (name, data) => waitingStates.has(await of(name).getJobState(jobIdOf(data))),
-    consume: (name, concurrency, process) => {
-      const worker = parts.makeWorker(name, concurrency, process)
-      worker.on('error', parts.onError)
-      return { drain: () => worker.close() }
-    },
+    consume: (name, concurrency, process) =>
+      keepStarted(() => parts.makeWorker(name, concurrency, process).on('error', parts.onError)),
     ping: parts.ping,
     close: async () => {
       await within(closeMs, Promise.allSettled([...queues.values()].map((queue) => queue.close())))
       await parts.disconnect()
     },
   }
+}
+
+/** Makes a worker, and another one for as long as it cannot connect: one whose first connection fails takes no job ever. */
+function keepStarted(make: () => Worker): Consumer {
+  let worker = make()
+  let isStopping = false
+  const replaceUntilReady = async (): Promise<void> => {
+    while (!(await isReady(worker))) {
+      await Promise.all([worker.close(), sleep(startAgainMs, undefined, { ref: false })])
+      if (isStopping) return
+      worker = make()
+    }
+  }
+  void replaceUntilReady()
+  return {
+    drain: () => {
+      isStopping = true
+      return worker.close()
+    },
+  }
+}
+
+async function isReady(worker: Worker): Promise<boolean> {
+  return worker.waitUntilReady().then(
+    () => true,
+    () => false, // told as an error besides
+  )
 }
 
 // A claim follows the start of a job within milliseconds, so an overdue job that is `active` was lost with its worker.

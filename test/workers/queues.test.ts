@@ -3,9 +3,14 @@ import { within } from '../../src/within.ts'
 import { openQueues, type Queues } from '../../src/workers/queues.ts'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 import { type Line, openLine } from '../helpers/line.ts'
+import { until } from '../helpers/until.ts'
 
 // Less than the test's own time, more than any statement may take.
 const patienceMs = 14_000
+
+const job = (number: number) => ({ commandId: `c${number}`, attempt: 1, model: 'm', version: 1 })
+const addTo = (queues: Queues, number: number) =>
+  queues.add('checks', [{ kind: 'runCheck', data: job(number) }])
 
 describe('queues on a PostgreSQL whose host has gone silent', () => {
   let database: TestDatabase
@@ -26,8 +31,7 @@ describe('queues on a PostgreSQL whose host has gone silent', () => {
     await Promise.all([add(1), queues.ping()])
     line.silence()
   }
-  const job = (number: number) => ({ commandId: `c${number}`, attempt: 1, model: 'm', version: 1 })
-  const add = (number: number) => queues.add('checks', [{ kind: 'runCheck', data: job(number) }])
+  const add = (number: number) => addTo(queues, number)
 
   it('fail within seconds to take a job, and take it at the next try (Q2)', async () => {
     await open()
@@ -46,5 +50,39 @@ describe('queues on a PostgreSQL whose host has gone silent', () => {
     await open('?query_timeout=3600000')
     const adding = add(2).catch(() => {})
     expect(await within(patienceMs, adding)).toBe('late')
+  })
+})
+
+describe('a consumer on a PostgreSQL that goes away while it starts', () => {
+  it('takes its jobs once it is back', async ({ onTestFinished }) => {
+    const database = await openTestDatabase()
+    const line = await openLine(database.url)
+    const errors: string[] = []
+    const queues = await openQueues({
+      redisUrl: null,
+      databaseUrl: line.url,
+      onError: ({ message }) => errors.push(message),
+    })
+    onTestFinished(async () => {
+      await line.close()
+      await queues.close()
+      await database.close()
+    })
+    line.cut()
+    const done: string[] = []
+    const consumer = queues.consume('checks', 1, async ({ commandId }) => {
+      done.push(commandId)
+      return 'done'
+    })
+    await until(() => errors.length > 0)
+    line.mend()
+    await until(() =>
+      addTo(queues, 1).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await until(() => done.includes('c1'))
+    await consumer.drain()
   })
 })
