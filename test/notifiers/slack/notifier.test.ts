@@ -16,7 +16,7 @@ function notifierOf(sandbox: Pick<SlackSandbox, 'url'>, over: { botToken?: strin
   const warnings: string[] = []
   const log = { warn: (line: string) => warnings.push(line), error: (line: string) => warnings.push(line) }
   const options = { botToken, channel, apiUrl: `${sandbox.url}/api`, publicUrl: 'http://greenroom.test', log }
-  return { warnings, ...slackNotifier({ ...options, ...over }, 300) }
+  return { warnings, ...slackNotifier({ ...options, ...over }, 2_000) }
 }
 
 async function open() {
