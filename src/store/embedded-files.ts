@@ -4,7 +4,7 @@
 // able to reach both the binaries and the cluster. Below a closed directory such as /root it cannot, so then the
 // binaries are copied to, or the cluster is kept in, /var/lib/greenroom.
 import { execFile } from 'node:child_process'
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { access, chmod, cp, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -86,7 +86,7 @@ async function placeForRoot(home: string, native: string, log: (line: string) =>
 /** A cluster once made stays where it is, even when another place has become reachable since. */
 async function reachableDir(inHome: string, account: Account): Promise<string> {
   const home = dirname(inHome)
-  const fallback = join(VAR, createHash('sha256').update(home).digest('hex').slice(0, 12))
+  const fallback = join(VAR, hash('sha256', home).slice(0, 12))
   const enterable =
     (await mayEnter(inHome, account)) || ((await openNewHome(home)) && (await mayEnter(inHome, account)))
   if (await exists(join(inHome, 'data'))) {
