@@ -4,7 +4,14 @@ import type { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
 import { OperatorError } from '../errors.ts'
 import type { Database } from '../store/database.ts'
-import { findToken, hasAdminToken, insertToken, lockTokens, type NewToken } from '../store/tokens.ts'
+import {
+  findToken,
+  hasAdminToken,
+  insertToken,
+  lockTokens,
+  type NewToken,
+  revokeOthersBy,
+} from '../store/tokens.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { hashSecret, makeToken, minForeignTokenLength, tokenIdOf } from './token-text.ts'
 
@@ -21,9 +28,13 @@ export type AdminToken =
   /** With the token that was just written to this file. */
   | { kind: 'written'; path: string }
 
+// Who has made a token, where nobody asked for it by a call.
+const [configuration, start] = ['configuration', 'greenroom']
+
 /**
  * Makes sure that somebody can act as an admin: with the configured token where there is one, else, when no good
- * admin token is left, with a new one in `<home>/admin-token`, readable by its owner only. *Idempotent.*
+ * admin token is left, with a new one in `<home>/admin-token`, readable by its owner only. A configured token that is
+ * new takes the place of the one that was configured before, which is revoked. *Idempotent.*
  */
 export async function ensureAdminToken(
   db: Kysely<Database>,
@@ -40,7 +51,8 @@ export async function ensureAdminToken(
         throw new OperatorError(
           `GREENROOM_ADMIN_TOKEN must be ${minForeignTokenLength} to 512 characters; make one with \`openssl rand -hex 32\`.`,
         )
-      await insertToken(trx, adminToken(id, config.adminToken, now))
+      const isNew = await insertToken(trx, adminToken(id, config.adminToken, configuration, now))
+      if (isNew) await revokeOthersBy(trx, configuration, id, now)
       return { kind: (await findToken(trx, id))?.revoked_at === null ? 'configured' : 'revoked' }
     }
     if (await hasAdminToken(trx, now)) return { kind: 'present' }
@@ -48,18 +60,18 @@ export async function ensureAdminToken(
     // Written before it is committed: a file with a useless token is replaced at the next start, while a token
     // that nobody knows would lock everybody out.
     const path = await writeSecret(config.home, token)
-    await insertToken(trx, adminToken(id, token, now))
+    await insertToken(trx, adminToken(id, token, start, now))
     return { kind: 'written', path }
   })
 }
 
-function adminToken(id: string, token: string, now: Date): NewToken {
+function adminToken(id: string, token: string, createdBy: string, now: Date): NewToken {
   return {
     id,
     secretHash: hashSecret(token),
     principal: 'admin',
     roles: ['admin'],
-    createdBy: 'greenroom',
+    createdBy,
     createdAt: now,
     expiresAt: null,
   }

@@ -61,6 +61,22 @@ export function revokeToken(db: Kysely<Database>, id: string, now: Date): Promis
     .executeTakeFirst()
 }
 
+/** Revokes the tokens that somebody has made, but for one. */
+export async function revokeOthersBy(
+  db: Kysely<Database>,
+  createdBy: string,
+  keptId: string,
+  now: Date,
+): Promise<void> {
+  await db
+    .updateTable('token')
+    .set({ revoked_at: now })
+    .where('created_by', '=', createdBy)
+    .where('id', '!=', keptId)
+    .where('revoked_at', 'is', null)
+    .execute()
+}
+
 /** Keeps others from adding tokens until the transaction ends. */
 export async function lockTokens(trx: Transaction<Database>): Promise<void> {
   await sql`lock table token in share row exclusive mode`.execute(trx)

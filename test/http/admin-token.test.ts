@@ -87,6 +87,20 @@ test('a configured token that was revoked stays so, which the start is told of',
   expect(await statusWith(token)).toBe(401)
 })
 
+test('a configured token that is new takes the place of the one before, and of no other', async () => {
+  const [old, next] = ['d4'.repeat(32), 'e5'.repeat(32)]
+  const written = await ensure()
+  if (written.kind !== 'written') throw new Error(written.kind)
+  await ensure(old)
+  expect(await ensure(next)).toEqual({ kind: 'configured' })
+  expect(await statusWith(next)).toBe(200)
+  expect(await statusWith(old)).toBe(401)
+  expect(await statusWith((await readFile(written.path, 'utf8')).trim())).toBe(200)
+  // A server that was not told of the new one does not bring the old one back.
+  expect(await ensure(old)).toEqual({ kind: 'revoked' })
+  expect(await statusWith(next)).toBe(200)
+})
+
 test.each(['', 'admin', 'x'.repeat(31), 'x'.repeat(513)])(
   'a configured token of no strength stops the start',
   async (token) => {
