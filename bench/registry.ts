@@ -20,7 +20,8 @@ type Subject = {
   name: string
   connections: Connections
   headers: Record<string, string>
-  model: string
+  /** One to read, which stays as it is, and one like it that grows. */
+  models: { read: string; grown: string }
   versions: number
 }
 
@@ -31,7 +32,6 @@ export type RegistryFigures = { name: string; versions: number; paces: Record<Op
 export type RegistrySize = { rounds: number; roundMs: number; small: number; large: number }
 
 const width = 16
-const model = 'registry'
 const perTag = 10
 
 /**
@@ -44,23 +44,27 @@ export async function measureRegistry(
   mlflowUrl: string | null,
   size: RegistrySize,
 ): Promise<RegistryFigures[]> {
-  const run = `${model}-${randomUUID().slice(0, 8)}`
-  const [small, large] = [`${run}-small`, `${run}-large`]
+  const run = `registry-${randomUUID().slice(0, 8)}`
+  const modelsOf = (versions: number) => ({
+    models: { read: `${run}-${versions}-read`, grown: `${run}-${versions}-grown` },
+    versions,
+  })
+  const [few, many] = [modelsOf(size.small), modelsOf(size.large)]
   const { headers } = greenroom
   const own = new Connections(greenroom.url, { connections: width })
   const theirs = mlflowUrl === null ? null : new Connections(mlflowUrl, { connections: width })
-  const few = { model: small, versions: size.small }
   const subjects: Subject[] = [
     { name: 'Greenroom', connections: own, headers, ...few },
-    { name: 'Greenroom', connections: own, headers, model: large, versions: size.large },
+    { name: 'Greenroom', connections: own, headers, ...many },
   ]
   try {
-    await fillDatabase(greenroom.db, small, size.small)
-    await fillDatabase(greenroom.db, large, size.large)
+    for (const { models, versions } of [few, many])
+      for (const model of Object.values(models)) await fillDatabase(greenroom.db, model, versions)
     if (theirs !== null) {
-      const mlflow = { name: 'MLflow', connections: theirs, headers: {}, ...few }
+      const { body } = await theirs.request({ method: 'GET', path: '/version' })
+      const mlflow = { name: `MLflow ${await body.text()}`, connections: theirs, headers: {}, ...few }
       subjects.push(mlflow)
-      await fillByCalls(mlflow)
+      for (const model of Object.values(few.models)) await fillByCalls(mlflow, model)
     }
     for (const subject of subjects) await timeAll(subject, size.roundMs)
     const rounds: Record<Operation, Pace>[][] = subjects.map(() => [])
@@ -78,7 +82,8 @@ export async function measureRegistry(
 }
 
 async function timeAll(subject: Subject, forMs: number): Promise<Record<Operation, Pace>> {
-  const { model: name, versions } = subject
+  const { models, versions } = subject
+  const name = models.read
   const query = (path: string, of: Record<string, string>) => `${path}?${new URLSearchParams(of)}`
   const any = () => 1 + Math.floor(Math.random() * versions)
   const tag = () => `tags.batch = '${Math.floor(Math.random() * (versions / perTag))}' and name = '${name}'`
@@ -97,7 +102,7 @@ async function timeAll(subject: Subject, forMs: number): Promise<Record<Operatio
       get(() => query('model-versions/search', { filter: tag(), max_results: '100' })),
     ),
     createVersion: await time(forMs, () =>
-      call(subject, 'POST', 'model-versions/create', { name, source: `s3://models/${name}` }),
+      call(subject, 'POST', 'model-versions/create', { name: models.grown, source: 's3://models/new' }),
     ),
   }
 }
@@ -162,11 +167,10 @@ async function fillDatabase(db: Pool, name: string, versions: number): Promise<v
   await db.query('checkpoint')
 }
 
-async function fillByCalls(subject: Subject): Promise<void> {
-  const { model: name, versions } = subject
+async function fillByCalls(subject: Subject, name: string): Promise<void> {
   const post = (path: string, body: Record<string, unknown>) => call(subject, 'POST', path, body)
   await post('registered-models/create', { name })
-  for (let index = 0; index < versions; index++) {
+  for (let index = 0; index < subject.versions; index++) {
     const tags = [{ key: 'batch', value: `${Math.floor(index / perTag)}` }]
     await post('model-versions/create', { name, source: `s3://models/${index + 1}`, tags })
     if ((index + 1) % 10 === 0)
