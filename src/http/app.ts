@@ -58,7 +58,8 @@ export async function buildApp(deps: AppDeps, changes: Partial<Limits> = {}): Pr
   app.setErrorHandler(answerError)
   readJsonOnly(app)
   guardPerimeter(app, deps.config)
-  await app.register(cookie)
+  // Few requests bring any; who calls is read from them where it is asked.
+  await app.register(cookie, { hook: false })
   guardRoutes(app, deps, authenticator)
   answerUnknown(app)
   logRequests(app)
@@ -120,7 +121,7 @@ function readJsonOnly(app: App): void {
 }
 
 function logRequests(app: App): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const about = {
       method: request.method,
       // Without the query, which may hold what belongs in no log.
@@ -131,6 +132,7 @@ function logRequests(app: App): void {
     // What probes ask for every few seconds is of no interest.
     const level = request.routeOptions.config.access === 'public' ? 'debug' : 'info'
     request.log[level](about, 'request')
+    done()
   })
 }
 

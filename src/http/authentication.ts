@@ -79,7 +79,7 @@ export function makeAuthenticator(deps: AppDeps): Authenticator {
       const check = await checkToken(tokenIn(authorization) ?? '', request.ip)
       return check.kind === 'good' ? { kind: 'known', caller: callerFrom(check.row, 'token') } : check
     }
-    const secret = request.cookies[sessionCookie]
+    const secret = request.server.parseCookie(request.headers.cookie ?? '')[sessionCookie]
     if (secret === undefined || !isSessionSecret(secret)) return { kind: 'anonymous' }
     const now = deps.now()
     const row = await findSessionToken(deps.reserved, hashSecret(secret), now)

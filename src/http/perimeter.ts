@@ -25,13 +25,14 @@ export function contentPolicy(more: Record<string, string>): string {
 export function guardPerimeter(app: FastifyInstance, config: Config): void {
   const headers = headersFor(config)
   const hosts = hostsFor(config)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers({ ...headers, 'x-request-id': request.id })
     if (hosts !== null && !hosts.has(hostNameIn(request.host)))
       return refuse(reply, 421, 'unknown_host', 'This server does not answer for the host in the request.')
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
       return refuse(reply, 415, 'unsupported_encoding', 'Send the body without a content encoding.')
+    done()
   })
 }
 

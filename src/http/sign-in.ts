@@ -64,7 +64,7 @@ export async function signInRoutes(
   })
 
   app.post('/sign-out', { config: { access: 'viewer' }, schema: { hide: true } }, async (request, reply) => {
-    const secret = request.cookies[sessionCookie]
+    const secret = request.server.parseCookie(request.headers.cookie ?? '')[sessionCookie]
     if (secret !== undefined) await deleteSession(deps.db, hashSecret(secret))
     return reply.clearCookie(sessionCookie, cookie).redirect('/sign-in', 303)
   })
