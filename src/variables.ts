@@ -132,12 +132,9 @@ export const variables = z.object({
   GREENROOM_AUTH: oneOf(['tokens', 'off']).prefault('tokens').meta({
     description: '`tokens`: every call needs one. `off`: none does; only when `HOST` is a loopback address.',
   }),
-  GREENROOM_ADMIN_TOKEN: adminToken
-    .optional()
-    .meta({
-      description:
-        'A token with every right, to make the first tokens with. A new one revokes the one before.',
-    }),
+  GREENROOM_ADMIN_TOKEN: adminToken.optional().meta({
+    description: 'A token with every right, to make the first tokens with. A new one revokes the one before.',
+  }),
   GREENROOM_TOKEN: z.string().optional().meta({
     description: 'Token with which the command line calls the server; the server does not read it.',
   }),

@@ -19,7 +19,13 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const available = await probe(process.env)
   const home = await mkdtemp(join(tmpdir(), 'greenroom-test-'))
-  const postgres = await startEmbeddedPostgres({ home, database: 'template_greenroom', log: () => {} })
+  const postgres = await startEmbeddedPostgres({
+    home,
+    database: 'template_greenroom',
+    // Many deployments at once, and some leave connections behind that only the server still thinks open.
+    settings: { max_connections: '600' },
+    log: () => {},
+  })
   const db = openDatabase({ url: postgres.url, size: 1, name: 'test setup', onConnectionError: () => {} })
   await migrate(db)
   await db.destroy()
