@@ -29,7 +29,7 @@ export type AdminToken =
   | { kind: 'written'; path: string }
 
 // Who has made a token, where nobody asked for it by a call.
-const [configuration, start] = ['configuration', 'greenroom']
+const [byConfiguration, byStart] = ['configuration', 'greenroom']
 
 /**
  * Makes sure that somebody can act as an admin: with the configured token where there is one, else, when no good
@@ -51,8 +51,8 @@ export async function ensureAdminToken(
         throw new OperatorError(
           `GREENROOM_ADMIN_TOKEN must be ${minForeignTokenLength} to 512 characters; make one with \`openssl rand -hex 32\`.`,
         )
-      const isNew = await insertToken(trx, adminToken(id, config.adminToken, configuration, now))
-      if (isNew) await revokeOthersBy(trx, configuration, id, now)
+      const isNew = await insertToken(trx, adminToken(id, config.adminToken, byConfiguration, now))
+      if (isNew) await revokeOthersBy(trx, byConfiguration, id, now)
       return { kind: (await findToken(trx, id))?.revoked_at === null ? 'configured' : 'revoked' }
     }
     if (await hasAdminToken(trx, now)) return { kind: 'present' }
@@ -60,7 +60,7 @@ export async function ensureAdminToken(
     // Written before it is committed: a file with a useless token is replaced at the next start, while a token
     // that nobody knows would lock everybody out.
     const path = await writeSecret(config.home, token)
-    await insertToken(trx, adminToken(id, token, start, now))
+    await insertToken(trx, adminToken(id, token, byStart, now))
     return { kind: 'written', path }
   })
 }

@@ -42,6 +42,11 @@ export function sessionCookieAt(publicUrl: string): string {
   return publicUrl.startsWith('https:') ? '__Host-greenroom_session' : 'greenroom_session'
 }
 
+/** What a request brings in the cookie of that name. */
+export function sessionSecretIn({ server, headers }: FastifyRequest, cookie: string): string | undefined {
+  return server.parseCookie(headers.cookie ?? '')[cookie]
+}
+
 // Most calls come from few tokens, and looking one up costs a quarter of what else a read does.
 const heldMs = 250
 const mostHeld = 1_000
@@ -79,7 +84,7 @@ export function makeAuthenticator(deps: AppDeps): Authenticator {
       const check = await checkToken(tokenIn(authorization) ?? '', request.ip)
       return check.kind === 'good' ? { kind: 'known', caller: callerFrom(check.row, 'token') } : check
     }
-    const secret = request.server.parseCookie(request.headers.cookie ?? '')[sessionCookie]
+    const secret = sessionSecretIn(request, sessionCookie)
     if (secret === undefined || !isSessionSecret(secret)) return { kind: 'anonymous' }
     const now = deps.now()
     const row = await findSessionToken(deps.reserved, hashSecret(secret), now)

@@ -2,7 +2,7 @@
 // cookie and, hashed, in the database (R9).
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { deleteSession, insertSession } from '../store/tokens.ts'
-import { type Authenticator, sessionCookieAt } from './authentication.ts'
+import { type Authenticator, sessionCookieAt, sessionSecretIn } from './authentication.ts'
 import type { AppDeps } from './deps.ts'
 import { refuse } from './errors.ts'
 import { html } from './html.ts'
@@ -64,7 +64,7 @@ export async function signInRoutes(
   })
 
   app.post('/sign-out', { config: { access: 'viewer' }, schema: { hide: true } }, async (request, reply) => {
-    const secret = request.server.parseCookie(request.headers.cookie ?? '')[sessionCookie]
+    const secret = sessionSecretIn(request, sessionCookie)
     if (secret !== undefined) await deleteSession(deps.db, hashSecret(secret))
     return reply.clearCookie(sessionCookie, cookie).redirect('/sign-in', 303)
   })
