@@ -28,8 +28,8 @@ export type AdminToken =
   /** With the token that was just written to this file. */
   | { kind: 'written'; path: string }
 
-// Who has made a token, where nobody asked for it by a call.
-const [byConfiguration, byStart] = ['configuration', 'greenroom']
+// Who has made a token, where nobody asked for it by a call. No caller's name has a colon.
+const [byConfiguration, byStart] = ['greenroom:configuration', 'greenroom']
 
 /**
  * Makes sure that somebody can act as an admin: with the configured token where there is one, else, when no good
