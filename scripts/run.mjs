@@ -28,16 +28,9 @@ export async function run(root, file, args) {
 
 function runToEnd(node, root, file, args) {
   const leash = pathToFileURL(join(HERE, 'leash.mjs')).href
-  const child = spawn(node, [...NODE_FLAGS, '--import', leash, file, ...args], {
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    detached: process.platform !== 'win32',
-    env: {
-      ...process.env,
-      GREENROOM_LEASH: '3',
-      PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].filter(Boolean).join(delimiter),
-    },
-  })
+  let child
   const last = {}
+  // Before the program starts: a signal that came in between would end this process and, by the leash, the program.
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       const now = performance.now()
@@ -46,6 +39,15 @@ function runToEnd(node, root, file, args) {
       child.kill(signal)
     })
   }
+  child = spawn(node, [...NODE_FLAGS, '--import', leash, file, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    detached: process.platform !== 'win32',
+    env: {
+      ...process.env,
+      GREENROOM_LEASH: '3',
+      PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].filter(Boolean).join(delimiter),
+    },
+  })
   return new Promise((done, fail) => {
     child.once('error', (error) => fail(new SetupError(`Cannot run ${node}: ${error.message}`)))
     child.once('exit', (code, signal) => done({ code, signal }))

@@ -14,22 +14,40 @@ beforeEach(async () => {
 })
 afterEach(() => remove())
 
-/** A program that notes each signal it gets in the file `signals`, and ends with code 7 a while after the first. */
+/** A program that notes each signal it gets in the file `signals`, and ends with code 7 once it got one and may. */
 const LISTENER = `
-  import { appendFileSync, writeFileSync } from 'node:fs'
+  import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
+  let told = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {
     appendFileSync('signals', signal + ' ')
-    setTimeout(() => process.exit(7), 1200)
+    told = true
   })
   writeFileSync('program-pid', String(process.pid))
-  setInterval(() => {}, 1000)`
+  setInterval(() => told && existsSync('may-end') && process.exit(7), 20)`
 
-async function startListener() {
+/** Holds the runner up, right after it has started the program, until that one has listened for a moment. */
+const SLOW_SPAWN = `
+  import childProcess from 'node:child_process'
+  import { existsSync } from 'node:fs'
+  import { syncBuiltinESMExports } from 'node:module'
+  const { spawn } = childProcess
+  const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  childProcess.spawn = (...args) => {
+    const child = spawn(...args)
+    while (!existsSync('program-pid')) pause(20)
+    pause(500)
+    return child
+  }
+  syncBuiltinESMExports()`
+
+async function startListener(nodeFlags: string[] = []) {
   await writeFile(join(dir, 'program.mjs'), LISTENER)
-  const started = startIn(dir, ['scripts/run.mjs', 'program.mjs'], {}, { detached: true })
+  const started = startIn(dir, [...nodeFlags, 'scripts/run.mjs', 'program.mjs'], {}, { detached: true })
   await until('the program', () => existsSync(join(dir, 'program-pid')))
   return started
 }
+
+const letItEnd = () => writeFile(join(dir, 'may-end'), '')
 
 const signals = () => readFile(join(dir, 'signals'), 'utf8').catch(() => '')
 
@@ -54,8 +72,11 @@ test("the clone's Node and commands come first on the program's PATH", async () 
 test('Ctrl-C, sent to the whole group and once more by npm, reaches the program once', async () => {
   const { child, ended } = await startListener()
   process.kill(-child.pid, 'SIGINT')
-  await sleep(50)
+  await sleep(5)
   child.kill('SIGINT')
+  await until('the SIGINT', async () => (await signals()) !== '')
+  await sleep(200)
+  await letItEnd()
   expect(await ended).toMatchObject({ code: 7, signal: null })
   expect(await signals()).toBe('SIGINT ')
 })
@@ -63,17 +84,33 @@ test('Ctrl-C, sent to the whole group and once more by npm, reaches the program 
 test('a second press of Ctrl-C reaches the program too', async () => {
   const { child, ended } = await startListener()
   process.kill(-child.pid, 'SIGINT')
+  await until('the SIGINT', async () => (await signals()) !== '')
   await sleep(800)
   process.kill(-child.pid, 'SIGINT')
-  await ended
+  await until('the second SIGINT', async () => (await signals()) !== 'SIGINT ')
+  await letItEnd()
+  expect(await ended).toMatchObject({ code: 7, signal: null })
   expect(await signals()).toBe('SIGINT SIGINT ')
 })
 
 test('a SIGTERM for the runner alone reaches the program, and the runner waits for its end', async () => {
   const { child, ended } = await startListener()
   child.kill('SIGTERM')
+  await until('the SIGTERM', async () => (await signals()) !== '')
+  await sleep(200)
+  expect(child.exitCode).toBeNull()
+  await letItEnd()
   expect(await ended).toMatchObject({ code: 7, signal: null })
   expect(await signals()).toBe('SIGTERM ')
+})
+
+test('a signal reaches the program also when it comes before the runner got any further', async () => {
+  await writeFile(join(dir, 'slow-spawn.mjs'), SLOW_SPAWN)
+  const { child, ended } = await startListener(['--import', './slow-spawn.mjs'])
+  child.kill('SIGINT')
+  await letItEnd()
+  expect(await ended).toMatchObject({ code: 7, signal: null })
+  expect(await signals()).toBe('SIGINT ')
 })
 
 test('the program ends in good order when the runner is killed with -9', async () => {
@@ -81,6 +118,7 @@ test('the program ends in good order when the runner is killed with -9', async (
   child.kill('SIGKILL')
   await until('the SIGTERM', async () => (await signals()) !== '')
   expect(await signals()).toBe('SIGTERM ')
+  await letItEnd()
   const pid = Number(await readFile(join(dir, 'program-pid'), 'utf8'))
   await until(
     'its end',
