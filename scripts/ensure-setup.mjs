@@ -112,14 +112,15 @@ function nodeWorks(node) {
 
 /** Runs npm quietly. What it wrote is shown only when it fails. */
 async function npm(root, args) {
-  const child = spawn('npm', [...args, '--loglevel=error'], {
+  let child
+  const release = onSignals(() => child.kill('SIGTERM')) // before npm starts: none may end this process alone
+  child = spawn('npm', [...args, '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: process.platform === 'win32',
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
-  const release = passSignals(child)
   const ended = await new Promise((resolve) => {
     child.once('error', (error) => resolve({ error }))
     child.once('close', (code, signal) => resolve({ code, signal }))
@@ -141,12 +142,15 @@ function excerpt(output) {
   return [...lines.slice(0, HEAD_LINES), '…', ...lines.slice(-TAIL_LINES)].join('\n')
 }
 
-/** An interrupted set-up ends npm first: one left behind would write into the next one's node_modules. */
-function passSignals(child) {
+/**
+ * An interrupted set-up ends npm first, by `stop`: one left behind would write into the next one's node_modules.
+ * Answers the function that listens no more, and tells which signal came.
+ */
+function onSignals(stop) {
   let received
   const pass = (signal) => {
     received = signal
-    child.kill('SIGTERM')
+    stop()
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, pass)

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Env, scorePolicy, startServer, type TestServer } from './greenroom.ts'
 
 // One server for the file: each test has models of its own.
 let server: TestServer
 let as: Record<'alice' | 'viewer' | 'registrar', Env>
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 beforeAll(async () => {
   server = await startServer(scorePolicy, ['--with-workers'])

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { score } from '../../src/checks/score.ts'
 import { numbersOf, openTable } from '../../src/runtimes/table.ts'
 import { published, rossmann } from '../checks/subjects.ts'
@@ -12,8 +12,6 @@ const holdout = join(rossmann, 'holdout.csv')
 
 let server: TestServer
 let as: Record<'viewer', Env>
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 beforeAll(async () => {
   server = await startServer('defaults: { gate: none, validate: [], test: [] }', ['--with-workers'])

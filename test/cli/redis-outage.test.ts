@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { afterEach, expect, inject, test, vi } from 'vitest'
+import { afterEach, expect, inject, test } from 'vitest'
 import { openTestRedis } from '../helpers/redis.ts'
 import { makePlace, scorePolicy, startCli } from './greenroom.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const closers: (() => Promise<unknown>)[] = []
 

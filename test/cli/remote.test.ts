@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { published, rossmann } from '../checks/subjects.ts'
 import { type HttpServer, serveHttp } from '../helpers/http-server.ts'
 import { startServer, type TestServer } from './greenroom.ts'
 
 let models: HttpServer
 let server: TestServer
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 beforeAll(async () => {
   models = await serveHttp(async (_, { pathname }, response) => {

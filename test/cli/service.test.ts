@@ -19,8 +19,6 @@ import {
 
 const closers: (() => Promise<unknown>)[] = []
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })

@@ -3,12 +3,10 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCli } from './greenroom.ts'
 
 let cwd: string
-
-vi.setConfig({ testTimeout: 60_000 })
 
 beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'greenroom-cli-'))

@@ -23,7 +23,7 @@ let consumer: string
 let as: Options
 let rows: Record<string, number>[]
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 })
+vi.setConfig({ hookTimeout: 240_000 })
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'greenroom-package-'))

@@ -204,4 +204,4 @@ test('a model comes with every version, newest first, each with its stage', asyn
   })
   expect(versions.map(({ version }) => version)).toEqual(Array.from(versions, (_, index) => 1_002 - index))
   expect(versions.at(-1)).toMatchObject({ version: 1, stage: 'Staging', state: 'awaitingApproval' })
-}, 60_000)
+})

@@ -8,8 +8,6 @@ import { freePort } from '../../src/free-port.ts'
 
 const entry = resolve(import.meta.dirname, '../../src/demo/main.ts')
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 let home: string
 let child: ChildProcess | undefined
 

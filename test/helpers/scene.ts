@@ -109,7 +109,7 @@ export async function openScene(
     await database.close()
     await redis?.close()
     await rm(dir, { recursive: true, force: true })
-  }, 60_000)
+  })
   return {
     db: database.db,
     databaseUrl: database.url,

@@ -84,7 +84,7 @@ describe('the queue dashboard', () => {
   })
 })
 
-describe.skipIf(inject('available').chromium !== null)('in a browser', { timeout: 60_000 }, () => {
+describe.skipIf(inject('available').chromium !== null)('in a browser', () => {
   let browser: Browser
   let url: string
   let page: Page
@@ -95,7 +95,7 @@ describe.skipIf(inject('available').chromium !== null)('in a browser', { timeout
     page = await browser.newPage()
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
     page.on('pageerror', (error) => complaints.push(error.message))
-  }, 60_000)
+  })
   afterAll(() => browser.close())
 
   test('a stranger is led to the sign-in page, and back to where they wanted to go', async () => {

@@ -71,9 +71,7 @@ describe('four versions promoted at once', () => {
     }
   })
 
-  it('do leave several there on a build without the lock and without the index', {
-    timeout: 60_000,
-  }, async () => {
+  it('do leave several there on a build without the lock and without the index', async () => {
     await sql`drop index one_exclusive_production`.execute(test.db)
     // The history's own key would stop the race as well; this build lacks that too.
     await sql`alter table event drop constraint event_pkey`.execute(test.db)
@@ -111,7 +109,7 @@ describe('eight people who answer one request at once', () => {
     return { kinds, decisions: decisions.length }
   }
 
-  it('reach one outcome, the first, and everybody else is told so (V4)', { timeout: 60_000 }, async () => {
+  it('reach one outcome, the first, and everybody else is told so (V4)', async () => {
     for (let round = 0; round < 100; round++) {
       const { kinds, decisions } = await answerAtOnce(test.db, `m${round}`)
       expect(kinds.filter((kind) => kind === 'promoted' || kind === 'declined')).toHaveLength(1)
@@ -120,7 +118,7 @@ describe('eight people who answer one request at once', () => {
     }
   })
 
-  it('do not, on a build without the lock', { timeout: 60_000 }, async () => {
+  it('do not, on a build without the lock', async () => {
     const broken = test.db.withPlugin(withoutModelLock)
     let wrong = 0
     for (let round = 0; round < 10; round++) {

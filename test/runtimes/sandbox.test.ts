@@ -10,7 +10,7 @@ import { type ModelSandbox, openSandbox } from '../../src/runtimes/sandbox.ts'
 import { environmentOf, filesOf, isAlive, sandboxesOf } from './processes.ts'
 
 // For a machine that has much else to do.
-const patience = { timeout: 15_000, interval: 50 }
+const patience = { timeout: 30_000, interval: 50 }
 const fixtures = join(import.meta.dirname, '../fixtures/diabetes')
 
 describe('a model does no harm to the next one when it', () => {

@@ -37,7 +37,7 @@ export function openClient(sandbox: SlackSandbox, token = botToken): WebClient {
     slackApiUrl: `${sandbox.url}/api/`,
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
-    timeout: 300,
+    timeout: 2_000,
     logger: {
       debug: () => {},
       info: () => {},

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { freshClone, INSTALLED, npmCalls, runIn, startIn, until } from './fixture.ts'
+import { freshClone, heldUpUntil, INSTALLED, npmCalls, runIn, startIn, until } from './fixture.ts'
 
 let dir: string
 let remove: () => Promise<void>
@@ -83,8 +83,12 @@ test('a failed installation shows what npm said and what to do, runs nothing, an
   expect(await npmCalls(dir)).toEqual(['ci', 'ci'])
 })
 
-test('Ctrl-C during the installation ends npm and gives the lock back', async () => {
-  const { child, ended } = startIn(dir, ['scripts/run.mjs', 'program.mjs'], { FAKE_NPM: 'hang' })
+test.each([
+  ['during the installation', async () => []],
+  ['before the set-up got further than starting it', () => heldUpUntil(dir, 'npm-pid')],
+])('Ctrl-C %s ends npm and gives the lock back', async (_, nodeFlags) => {
+  const args = [...(await nodeFlags()), 'scripts/run.mjs', 'program.mjs']
+  const { child, ended } = startIn(dir, args, { FAKE_NPM: 'hang' })
   await until('npm', () => existsSync(join(dir, 'npm-pid')) && readFileSync(join(dir, 'npm-pid')).length > 0)
   child.kill('SIGINT')
   expect(await ended).toMatchObject({ code: 130, stdout: '' })

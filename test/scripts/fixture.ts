@@ -89,6 +89,25 @@ export function runIn(dir: string, args: string[] = [], env: NodeJS.ProcessEnv =
   return startIn(dir, ['scripts/run.mjs', 'program.mjs', ...args], env).ended
 }
 
+/** Node's flags that hold a script up, right after it has started a process, until that has written `file` and a moment longer. */
+export async function heldUpUntil(dir: string, file: string): Promise<string[]> {
+  const preload = `
+    import childProcess from 'node:child_process'
+    import { existsSync } from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    const { spawn } = childProcess
+    const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+    childProcess.spawn = (...args) => {
+      const child = spawn(...args)
+      while (!existsSync('${file}')) pause(20)
+      pause(500)
+      return child
+    }
+    syncBuiltinESMExports()`
+  await writeFile(join(dir, 'hold-up.mjs'), preload)
+  return ['--import', './hold-up.mjs']
+}
+
 /** Waits until `condition` holds. Rejects after ten seconds, naming what it waited for. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {

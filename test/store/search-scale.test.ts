@@ -24,7 +24,7 @@ beforeAll(async () => {
   database = await openTestDatabase()
   await database.db.transaction().execute(fill)
   await sql`vacuum analyze`.execute(database.db)
-}, 120_000)
+})
 afterAll(() => database.close())
 
 /** The model `big`, whose versions are one second apart, and others of one version each, spread among them. */

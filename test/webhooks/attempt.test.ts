@@ -39,11 +39,16 @@ async function start(tls?: typeof certificate): Promise<Receiver> {
   return started
 }
 
-/** One attempt at the receiver, with 400 ms instead of ten seconds. */
-function attempt(url = receiver.url, outbound = open, stop = never) {
+/** For a receiver that is to be late, instead of ten seconds. */
+const soonMs = 400
+
+/** One attempt at the receiver. */
+function attempt(url = receiver.url, outbound = open, stop = never, limitMs?: number) {
   const message = { id: 'delivery-1', body, sequence: 7 }
-  return attemptOnce({ url, secret, message }, outbound, now, stop, 400)
+  return attemptOnce({ url, secret, message }, outbound, now, stop, limitMs)
 }
+
+const attemptSoon = (url = receiver.url) => attempt(url, open, never, soonMs)
 
 test('a delivery has MLflow’s headers, the very body and a signature that fits', async () => {
   expect(await attempt(`${receiver.url}?a=b#c`)).toMatchObject({ kind: 'answered', status: 204 })
@@ -95,10 +100,10 @@ describe('what a receiver does decides', () => {
 
   test.each(['stall', 'dripHead'] as const)('one that says nothing in time (%s) is late', async (kind) => {
     receiver.behave({ kind })
-    const attempted = await attempt()
+    const attempted = await attemptSoon()
     expect(attempted).toMatchObject({ kind: 'failed', error: 'timeout' })
-    expect(attempted.ms).toBeGreaterThanOrEqual(390)
-    expect(attempted.ms).toBeLessThan(1_500)
+    expect(attempted.ms).toBeGreaterThanOrEqual(soonMs - 10)
+    expect(attempted.ms).toBeLessThan(5_000)
   })
 
   test('one that breaks off has not taken it', async () => {
@@ -106,14 +111,7 @@ describe('what a receiver does decides', () => {
     expect(await attempt()).toMatchObject({ kind: 'failed', error: 'connection' })
   })
 
-  test('one that answers and then drips has, and is waited for no longer than the limit', async () => {
-    receiver.behave({ kind: 'dripBody', status: 200 })
-    const attempted = await attempt()
-    expect(attempted).toMatchObject({ kind: 'answered', status: 200 })
-    expect(attempted.ms).toBeLessThan(1_500)
-  })
-
-  test('one that answers and then drips is let go after a second; on a build without that bound it is not', async () => {
+  test('one that answers and then drips has, and is let go after a second; on a build without that bound at the limit', async () => {
     receiver.always({ kind: 'dripBody', status: 200 })
     const url = new URL(receiver.url)
     const target = { url, hostname: url.hostname, addresses: ['127.0.0.1'] }
@@ -123,8 +121,10 @@ describe('what a receiver does decides', () => {
       expect(posted).toMatchObject({ kind: 'answered', status: 200 })
       return performance.now() - began
     }
-    expect(await msOf()).toBeLessThan(2_500)
-    expect(await msOf(3_600_000)).toBeGreaterThan(3_500)
+    expect(await msOf()).toBeLessThan(3_500)
+    const ms = await msOf(3_600_000)
+    expect(ms).toBeGreaterThan(3_900)
+    expect(ms).toBeLessThan(8_000)
   })
 
   test('one that answers without end is read for 64 KiB and let go', async () => {
@@ -148,7 +148,7 @@ describe('what a receiver does decides', () => {
 
   test('interim answers without end are no answer', async () => {
     const port = await listen('HTTP/1.1 103 Early Hints\r\n\r\n', 20)
-    expect(await attempt(`http://127.0.0.1:${port}/`)).toMatchObject({ kind: 'failed', error: 'timeout' })
+    expect(await attemptSoon(`http://127.0.0.1:${port}/`)).toMatchObject({ kind: 'failed', error: 'timeout' })
   })
 })
 
@@ -179,7 +179,7 @@ describe('nothing but the guard decides where it goes', () => {
       error: 'blocked',
     })
     expect(bytes).toBe(0)
-    expect(await post(target, {}, body, open, AbortSignal.timeout(300))).toEqual({
+    expect(await post(target, {}, body, open, AbortSignal.timeout(1_000))).toEqual({
       kind: 'failed',
       error: 'timeout',
     })
@@ -230,20 +230,12 @@ describe('over TLS', () => {
   test('one that breaks off or says nothing has not taken it', async () => {
     const secure = await start(certificate)
     setDefaultCACertificates([...trusted, certificate.cert])
-    secure.behave(
-      { kind: 'reset' },
-      { kind: 'stall' },
-      { kind: 'dripBody', status: 200 },
-      { kind: 'flood', status: 200 },
-    )
-    const errors = []
-    for (let i = 0; i < 4; i++) errors.push(await attempt(secure.url))
-    expect(errors).toMatchObject([
-      { error: 'connection' },
-      { error: 'timeout' },
-      { kind: 'answered', status: 200 },
-      { kind: 'answered', status: 200 },
-    ])
+    secure.behave({ kind: 'stall' })
+    expect(await attemptSoon(secure.url)).toMatchObject({ error: 'timeout' })
+    secure.behave({ kind: 'reset' }, { kind: 'dripBody', status: 200 }, { kind: 'flood', status: 200 })
+    expect(await attempt(secure.url)).toMatchObject({ error: 'connection' })
+    expect(await attempt(secure.url)).toMatchObject({ kind: 'answered', status: 200 })
+    expect(await attempt(secure.url)).toMatchObject({ kind: 'answered', status: 200 })
   })
 })
 
@@ -255,7 +247,7 @@ test('a worker that stops ends an attempt at once, with its own reason', async (
   const before = performance.now()
   stop.abort(new Error('stopping'))
   await expect(attempted).rejects.toThrow('stopping')
-  expect(performance.now() - before).toBeLessThan(300)
+  expect(performance.now() - before).toBeLessThan(5_000) // of the attempt's ten seconds
 })
 
 /** A port that says something to whoever connects, once or at an interval, and hangs up; null: nothing is there. */

@@ -307,9 +307,7 @@ describe('a delivery', () => {
   })
 })
 
-it('a receiver that does not answer holds up no other, and has its deliveries when it answers again (L8)', {
-  timeout: 120_000,
-}, async () => {
+it('a receiver that does not answer holds up no other, and has its deliveries when it answers again (L8)', async () => {
   const silent = await startReceiver()
   silent.always({ kind: 'stall' })
   try {
