@@ -1,25 +1,21 @@
 // The registry as MLflow's clients use it, beside a running MLflow server where there is one: the same calls, over the
 // same number of connections, to one and then to the other.
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
-import { Pool as Connections } from 'undici'
-import { median, type Spread, spreadOf } from './statistics.ts'
+import { type LoadRequest, type Pace, runLoad } from './load.ts'
+import { median } from './statistics.ts'
 
 /** What is asked of a registry. */
 export const operations = ['getVersion', 'latestByStage', 'searchByTag', 'createVersion'] as const
 export type Operation = (typeof operations)[number]
 
-/** How fast one operation was. */
-export type Pace = { perSecond: number; latency: Spread }
-
 /** A registry that is measured; `headers` say who calls. */
 type Registry = { url: string; headers: Record<string, string> }
 
 /** A registry under load, and what is asked about. */
-type Subject = {
+type Subject = Registry & {
   name: string
-  connections: Connections
-  headers: Record<string, string>
   /** One to read, which stays as it is, and one like it that grows. */
   models: { read: string; grown: string }
   versions: number
@@ -29,20 +25,24 @@ type Subject = {
 export type RegistryFigures = { name: string; versions: number; paces: Record<Operation, Pace> }
 
 /** For how long each operation is timed in each round, and of how many versions. */
-export type RegistrySize = { rounds: number; roundMs: number; small: number; large: number }
+export type RegistrySize = { rounds: number; seconds: number; small: number; large: number }
 
-const width = 16
+const connections = 16
+// For whoever was asked before to be done with what wrk did not wait for: a second's work for MLflow.
+const restMs = 2_000
+const differing = 2_000
 const perTag = 10
 
 /**
  * Measures Greenroom with few and with many versions in one model, and MLflow with few where `mlflowUrl` names one;
  * each round goes through all of them in turn, after one that only warms them up. `db` is Greenroom's database, into
- * which the versions are put.
+ * which the versions are put; `dir` is for what is needed meanwhile.
  */
 export async function measureRegistry(
   greenroom: Registry & { db: Pool },
   mlflowUrl: string | null,
   size: RegistrySize,
+  dir: string,
 ): Promise<RegistryFigures[]> {
   const run = `registry-${randomUUID().slice(0, 8)}`
   const modelsOf = (versions: number) => ({
@@ -50,78 +50,59 @@ export async function measureRegistry(
     versions,
   })
   const [few, many] = [modelsOf(size.small), modelsOf(size.large)]
-  const { headers } = greenroom
-  const own = new Connections(greenroom.url, { connections: width })
-  const theirs = mlflowUrl === null ? null : new Connections(mlflowUrl, { connections: width })
-  const subjects: Subject[] = [
-    { name: 'Greenroom', connections: own, headers, ...few },
-    { name: 'Greenroom', connections: own, headers, ...many },
-  ]
-  try {
-    for (const { models, versions } of [few, many])
-      for (const model of Object.values(models)) await fillDatabase(greenroom.db, model, versions)
-    if (theirs !== null) {
-      const { body } = await theirs.request({ method: 'GET', path: '/version' })
-      const mlflow = { name: `MLflow ${await body.text()}`, connections: theirs, headers: {}, ...few }
-      subjects.push(mlflow)
-      for (const model of Object.values(few.models)) await fillByCalls(mlflow, model)
-    }
-    for (const subject of subjects) await timeAll(subject, size.roundMs)
-    const rounds: Record<Operation, Pace>[][] = subjects.map(() => [])
-    for (let round = 0; round < size.rounds; round++)
-      for (const [index, subject] of subjects.entries())
-        rounds[index]?.push(await timeAll(subject, size.roundMs))
-    return subjects.map(({ name, versions }, index) => ({
-      name,
-      versions,
-      paces: middleOf(rounds[index] ?? []),
-    }))
-  } finally {
-    await Promise.all([own.close(), theirs?.close()])
+  const { url, headers, db } = greenroom
+  const subjects: Subject[] = [few, many].map((which) => ({ name: 'Greenroom', url, headers, ...which }))
+  for (const { models, versions } of [few, many])
+    for (const model of Object.values(models)) await fillDatabase(db, model, versions)
+  if (mlflowUrl !== null) {
+    const version = await (await fetch(`${mlflowUrl}/version`)).text()
+    const mlflow = { name: `MLflow ${version}`, url: mlflowUrl, headers: {}, ...few }
+    subjects.push(mlflow)
+    for (const model of Object.values(few.models)) await fillByCalls(mlflow, model)
   }
+  for (const subject of subjects) await timeAll(subject, size.seconds, dir)
+  const rounds: Record<Operation, Pace>[][] = subjects.map(() => [])
+  for (let round = 0; round < size.rounds; round++)
+    for (const [index, subject] of subjects.entries())
+      rounds[index]?.push(await timeAll(subject, size.seconds, dir))
+  return subjects.map(({ name, versions }, index) => ({
+    name,
+    versions,
+    paces: middleOf(rounds[index] ?? []),
+  }))
 }
 
-async function timeAll(subject: Subject, forMs: number): Promise<Record<Operation, Pace>> {
-  const { models, versions } = subject
+async function timeAll(subject: Subject, seconds: number, dir: string): Promise<Record<Operation, Pace>> {
+  const { url, headers, models, versions } = subject
+  const below = (most: number) => Math.floor(Math.random() * most)
+  const time = async (draw: () => LoadRequest) => {
+    await sleep(restMs)
+    return runLoad(url, Array.from({ length: differing }, draw), { connections, seconds, headers, dir })
+  }
   const name = models.read
-  const query = (path: string, of: Record<string, string>) => `${path}?${new URLSearchParams(of)}`
-  const any = () => 1 + Math.floor(Math.random() * versions)
-  const tag = () => `tags.batch = '${Math.floor(Math.random() * (versions / perTag))}' and name = '${name}'`
-  const get = (path: () => string) => () => call(subject, 'GET', path())
+  const tag = () => `tags.batch = '${below(versions / perTag)}' and name = '${name}'`
   return {
-    getVersion: await time(
-      forMs,
-      get(() => query('model-versions/get', { name, version: `${any()}` })),
+    getVersion: await time(() => get('model-versions/get', { name, version: `${1 + below(versions)}` })),
+    latestByStage: await time(() =>
+      get('registered-models/get-latest-versions', { name, stages: 'Staging' }),
     ),
-    latestByStage: await time(
-      forMs,
-      get(() => query('registered-models/get-latest-versions', { name, stages: 'Staging' })),
-    ),
-    searchByTag: await time(
-      forMs,
-      get(() => query('model-versions/search', { filter: tag(), max_results: '100' })),
-    ),
-    createVersion: await time(forMs, () =>
-      call(subject, 'POST', 'model-versions/create', { name: models.grown, source: 's3://models/new' }),
+    searchByTag: await time(() => get('model-versions/search', { filter: tag(), max_results: '100' })),
+    createVersion: await time(() =>
+      post('model-versions/create', { name: models.grown, source: 's3://models/new' }),
     ),
   }
 }
 
-async function time(forMs: number, once: () => Promise<void>): Promise<Pace> {
-  const latencies: number[] = []
-  const started = performance.now()
-  const goOn = async () => {
-    for (let sent = started; sent < started + forMs; sent = performance.now()) {
-      await once()
-      latencies.push(performance.now() - sent)
-    }
-  }
-  await Promise.all(Array.from({ length: width }, goOn))
-  return {
-    perSecond: (latencies.length * 1_000) / (performance.now() - started),
-    latency: spreadOf(latencies),
-  }
-}
+const api = '/api/2.0/mlflow'
+const get = (path: string, query: Record<string, string>): LoadRequest => ({
+  method: 'GET',
+  path: `${api}/${path}?${new URLSearchParams(query)}`,
+})
+const post = (path: string, body: Record<string, unknown>): LoadRequest => ({
+  method: 'POST',
+  path: `${api}/${path}`,
+  body: JSON.stringify(body),
+})
 
 function middleOf(rounds: Record<Operation, Pace>[]): Record<Operation, Pace> {
   const of = (operation: Operation): Pace => ({
@@ -167,46 +148,19 @@ async function fillDatabase(db: Pool, name: string, versions: number): Promise<v
   await db.query('checkpoint')
 }
 
-async function fillByCalls(subject: Subject, name: string): Promise<void> {
-  const post = (path: string, body: Record<string, unknown>) => call(subject, 'POST', path, body)
-  await post('registered-models/create', { name })
-  for (let index = 0; index < subject.versions; index++) {
-    const tags = [{ key: 'batch', value: `${Math.floor(index / perTag)}` }]
-    await post('model-versions/create', { name, source: `s3://models/${index + 1}`, tags })
-    if ((index + 1) % 10 === 0)
-      await post('model-versions/transition-stage', { name, version: `${index + 1}`, stage: 'Staging' })
+async function fillByCalls({ url, versions }: Subject, name: string): Promise<void> {
+  const send = async (to: string, what: Record<string, unknown>) => {
+    const { method, path, body } = post(to, what)
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${url}${path}`, { method, headers, body: body ?? null })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${path} was answered with ${answer.status}: ${text}`)
   }
-}
-
-/** Calls as cheaply as can be, without a stream for the answer: the client shares the machine with what it times. */
-function call(
-  { connections, headers }: Subject,
-  method: 'GET' | 'POST',
-  path: string,
-  body?: Record<string, unknown>,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let status = 0
-    connections.dispatch(
-      {
-        method,
-        path: `/api/2.0/mlflow/${path}`,
-        headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
-        body: body === undefined ? null : JSON.stringify(body),
-      },
-      {
-        onRequestStart: () => {},
-        onResponseStart: (_, statusCode) => {
-          status = statusCode
-        },
-        onResponseData: (_, chunk) => void chunks.push(chunk),
-        onResponseEnd: () => {
-          if (status === 200) resolve()
-          else reject(new Error(`${path} was answered with ${status}: ${Buffer.concat(chunks)}`))
-        },
-        onResponseError: (_, error) => reject(error),
-      },
-    )
-  })
+  await send('registered-models/create', { name })
+  for (let index = 0; index < versions; index++) {
+    const tags = [{ key: 'batch', value: `${Math.floor(index / perTag)}` }]
+    await send('model-versions/create', { name, source: `s3://models/${index + 1}`, tags })
+    if ((index + 1) % 10 === 0)
+      await send('model-versions/transition-stage', { name, version: `${index + 1}`, stage: 'Staging' })
+  }
 }
