@@ -89,7 +89,10 @@ export function runIn(dir: string, args: string[] = [], env: NodeJS.ProcessEnv =
   return startIn(dir, ['scripts/run.mjs', 'program.mjs', ...args], env).ended
 }
 
-/** Node's flags that hold a script up, right after it has started a process, until that has written `file` and a moment longer. */
+/**
+ * Node's flags that hold a script up, right after it has started a process, until that has written `file`, and a moment
+ * longer.
+ */
 export async function heldUpUntil(dir: string, file: string): Promise<string[]> {
   const preload = `
     import childProcess from 'node:child_process'

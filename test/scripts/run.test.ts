@@ -14,7 +14,10 @@ beforeEach(async () => {
 })
 afterEach(() => remove())
 
-/** A program that notes each signal it gets in the file `signals`, and ends with code 7 once it got one and may. */
+/**
+ * A program that notes each signal it gets in the file `signals`, and ends with code 7 once it got one and may; without
+ * its clone it ends in any case.
+ */
 const LISTENER = `
   import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
   let told = false
@@ -23,7 +26,9 @@ const LISTENER = `
     told = true
   })
   writeFileSync('program-pid', String(process.pid))
-  setInterval(() => told && existsSync('may-end') && process.exit(7), 20)`
+  setInterval(() => {
+    if ((told && existsSync('may-end')) || !existsSync('program-pid')) process.exit(7)
+  }, 20)`
 
 async function startListener(nodeFlags: string[] = []) {
   await writeFile(join(dir, 'program.mjs'), LISTENER)
