@@ -19,7 +19,7 @@ const usPerMs = 1_000
 const usPerSecond = 1_000_000
 
 /** Whether wrk is installed. */
-export async function hasLoad(): Promise<boolean> {
+export async function hasWrk(): Promise<boolean> {
   return run('wrk', ['--version']).then(
     () => true,
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT', // it tells its version and ends with 1

@@ -10,7 +10,7 @@ import { embed } from '../scripts/draw.ts'
 import { OperatorError } from '../src/errors.ts'
 import { startEmbeddedPostgres } from '../src/store/embedded.ts'
 import { type LatencySize, measureLatency } from './latency.ts'
-import { hasLoad } from './load.ts'
+import { hasWrk } from './load.ts'
 import { describeMachine, readRedisVersion } from './machine.ts'
 import { memoryOf, startRedis } from './processes.ts'
 import { measureRegistry, type RegistryFigures, type RegistrySize } from './registry.ts'
@@ -118,19 +118,21 @@ async function measureAll(
     figures.push(await measureBackend(given, size, say, onClose))
   }
   const given = { postgresUrl: postgres.url, redisUrl: redis?.url ?? null, redisPid: redis?.pid ?? null, dir }
-  const measurable = await hasLoad()
-  say(
-    measurable ? 'The registry …' : 'wrk is not installed (apt-get install wrk): no figures of the registry.',
-  )
-  const registry = measurable ? await timeRegistry(given, size.registry, onClose) : []
+  const registry = await timeRegistry(given, size.registry, say, onClose)
   return { circumstances, figures, registry }
 }
 
 async function timeRegistry(
   given: { postgresUrl: string; redisUrl: string | null; redisPid: number | null; dir: string },
   size: RegistrySize,
+  say: (line: string) => void,
   onClose: (closer: () => Promise<unknown>) => void,
 ): Promise<RegistryFigures[]> {
+  if (!(await hasWrk())) {
+    say('wrk is not installed (apt-get install wrk): no figures of the registry.')
+    return []
+  }
+  say('The registry …')
   const sender = openSender(1)
   const stage = await openStage({ ...given, name: 'on_registry' }, sender)
   const close = once(async () => {

@@ -30,6 +30,7 @@ export type RegistrySize = { rounds: number; seconds: number; small: number; lar
 const connections = 16
 // For whoever was asked before to be done with what wrk did not wait for: a second's work for MLflow.
 const restMs = 2_000
+// Requests that are not the same, of which a load sends any.
 const differing = 2_000
 const perTag = 10
 

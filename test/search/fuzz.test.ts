@@ -78,8 +78,7 @@ function isUnderstood(read: (request: SearchRequest) => unknown, request: Search
   }
 }
 
-/** The shortest of a few tries, so that a machine that is busy elsewhere is no fault. */
-/** Of the processor's time, so that it does not matter who else wants it meanwhile. */
+/** The shortest of a few tries, in this thread's own processor time, so that a busy machine is no fault. */
 function shortestMs(run: () => unknown): number {
   const times = Array.from({ length: 5 }, () => {
     const before = process.threadCpuUsage()

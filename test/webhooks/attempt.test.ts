@@ -111,7 +111,14 @@ describe('what a receiver does decides', () => {
     expect(await attempt()).toMatchObject({ kind: 'failed', error: 'connection' })
   })
 
-  test('one that answers and then drips has, and is let go after a second; on a build without that bound at the limit', async () => {
+  test('one that answers and then drips has', async () => {
+    receiver.behave({ kind: 'dripBody', status: 200 })
+    const attempted = await attempt()
+    expect(attempted).toMatchObject({ kind: 'answered', status: 200 })
+    expect(attempted.ms).toBeLessThan(5_000) // of the attempt's ten seconds
+  })
+
+  test('one that answers and then drips is let go after a second; on a build without that bound at the limit', async () => {
     receiver.always({ kind: 'dripBody', status: 200 })
     const url = new URL(receiver.url)
     const target = { url, hostname: url.hostname, addresses: ['127.0.0.1'] }
