@@ -28,6 +28,9 @@ export type OpenOptions = {
 // connection that others need.
 const usualLockTimeoutMs = 2_500
 
+// Whoever calls after a pause must not wait for sixteen connections to be opened at once, which takes 30 ms and more.
+const idleMs = 60_000
+
 // Beyond this many texts a statement stays unnamed: lists of many lengths must not fill the server's memory.
 const mostPrepared = 500
 
@@ -41,6 +44,7 @@ export function openDatabase(options: OpenOptions): Kysely<Database> {
     max: options.size,
     application_name: options.name,
     connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: idleMs,
     lock_timeout: options.lockTimeoutMs ?? usualLockTimeoutMs,
     // A statement that hangs must not hold a model's lock for ever.
     statement_timeout: 15_000,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { forgetEnded, listOverdueQueued, reclaimAbandoned } from '../../src/store/abandoned-commands.ts'
 import { cancelDeadline } from '../../src/store/cancelled-commands.ts'
 import { takeDue } from '../../src/store/commands.ts'
@@ -43,6 +43,29 @@ test('lists of many lengths do not fill a connection with prepared statements', 
   }>`select count(*)::int as count from pg_prepared_statements`.execute(db)
   await db.destroy()
   expect(rows).toEqual([{ count: 500 }])
+})
+
+test('connections outlast a pause of half a minute, and are let go of in a longer one', async () => {
+  const db = openDatabase({ url: database.url, size: 4, name: 'pausing', onConnectionError: () => {} })
+  onTestFinished(() => db.destroy())
+  const useAll = async () => {
+    const ask = sql<{ pid: number }>`select pg_backend_pid() as pid from pg_sleep(0.1)`
+    const asked = await Promise.all(Array.from({ length: 4 }, () => ask.execute(db)))
+    return asked.flatMap(({ rows }) => rows.map(({ pid }) => pid)).sort()
+  }
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const connections = await useAll()
+  vi.advanceTimersByTime(30_000)
+  expect(await useAll()).toEqual(connections)
+  vi.advanceTimersByTime(60_000)
+  vi.useRealTimers()
+  await until(async () => {
+    const { rows } = await sql`select from pg_stat_activity where pid = any(${connections})`.execute(
+      database.db,
+    )
+    return rows.length === 0
+  })
 })
 
 test('a table that a migration changes fails one call, as something to try again, and no later one', async () => {
