@@ -28,7 +28,7 @@ export type OpenOptions = {
 // connection that others need.
 const usualLockTimeoutMs = 2_500
 
-// Whoever calls after a pause must not wait for sixteen connections to be opened at once, which takes 30 ms and more.
+// Many calls after a pause must not each wait for a connection to be opened, which takes 30 ms when all are at once.
 const idleMs = 60_000
 
 // Beyond this many texts a statement stays unnamed: lists of many lengths must not fill the server's memory.

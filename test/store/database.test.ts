@@ -59,7 +59,6 @@ test('connections outlast a pause of half a minute, and are let go of in a longe
   vi.advanceTimersByTime(30_000)
   expect(await useAll()).toEqual(connections)
   vi.advanceTimersByTime(60_000)
-  vi.useRealTimers()
   await until(async () => {
     const { rows } = await sql`select from pg_stat_activity where pid = any(${connections})`.execute(
       database.db,
